@@ -1,0 +1,1 @@
+"""Service accounts' credentials: where each secret is looked up, and how it is kept."""

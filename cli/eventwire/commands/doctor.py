@@ -1,0 +1,146 @@
+"""`eventwire doctor`: what works here, and what is missing."""
+
+from __future__ import annotations
+
+import platform
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from eventwire import __version__
+from eventwire.accounts import keyring
+from eventwire.accounts.lookup import look_up
+from eventwire.errors import ExitCode
+from eventwire.project.locate import NoProject
+from eventwire.services.catalog import find_service, service_names
+from eventwire.services.setting_up import set_up_command
+from eventwire.terminal.account_flow import ENVIRONMENTS
+from eventwire.terminal.online import connect_to_all
+from eventwire.terminal.options import command
+from eventwire.terminal.project import open_project
+
+if TYPE_CHECKING:
+    from eventwire.project.model import Project, ServiceAccount
+    from eventwire.terminal.session import Session
+
+Line = dict[str, Any]
+"""One finding: `about`, `ok` (None where it is only told), `detail`, `next_step`."""
+
+
+@command
+def doctor(session: Session) -> int:
+    """The keyring, each service's client library, where each secret comes from, and whether each account connects.
+    Exit code 1 where something does not work.
+    """
+    try:
+        project = open_project(session)
+    except NoProject:
+        project = None
+    sections = {"eventwire": general(), "services": extras()}
+    if project:
+        sections["secrets"] = secrets(session, project)
+        sections["connections"] = connections(session, project)
+    session.result(
+        {"sections": sections}, "\n\n".join(draw(session, *section) for section in sections.items() if section[1])
+    )
+    return (
+        ExitCode.ERROR if any(line["ok"] is False for lines in sections.values() for line in lines) else ExitCode.DONE
+    )
+
+
+def general() -> list[Line]:
+    """Versions and the keyring."""
+    versions = f"eventwire {__version__}, Python {platform.python_version()}, {platform.system()}"
+    try:
+        keyring_line = line("keyring", True, keyring.describe_keyring())
+    except keyring.KeyringUnusable as error:
+        next_step = keyring.WAYS_OUT.format(variables="the variables named below")
+        keyring_line = line("keyring", None, f"{error}; secrets come from the environment", next_step)
+    return [line("version", None, versions), keyring_line]
+
+
+def extras() -> list[Line]:
+    """Which services have their client library."""
+    return [extra(name) for name in service_names()]
+
+
+def extra(name: str) -> Line:
+    """One service's client library."""
+    service = find_service(name)
+    missing = [module for module in service.modules if find_spec(module.partition(".")[0]) is None]
+    if missing:
+        return line(name, None, "client library not installed", f"pip install 'eventwire[{service.extra}]'")
+    return line(name, True, "ready")
+
+
+def secrets(session: Session, project: Project) -> list[Line]:
+    """Where each secret comes from, and which accounts wait for theirs."""
+    return [
+        each
+        for account in project.accounts.values()
+        for environment in ENVIRONMENTS
+        if account.settings(environment) is not None
+        for each in secrets_of(session, project, account, environment)
+    ] + [waiting(account) for account in project.accounts.values() if account.waits]
+
+
+def waiting(account: ServiceAccount) -> Line:
+    """An account that has credentials for no environment."""
+    command = set_up_command(account.name, find_service(account.service))
+    return line(account.name, False, "waits for its credentials", command)
+
+
+def secrets_of(session: Session, project: Project, account: ServiceAccount, environment: str) -> list[Line]:
+    """Where each of an account's secrets comes from."""
+    lookup = look_up(
+        find_service(account.service),
+        account.settings(environment) or {},
+        project=project.name,
+        account=account.name,
+        environment=environment,
+        environ=session.environ,
+    )
+    return [
+        line(f"{account.name}.{environment}.{each.declared.name}", True, each.source)
+        if each.source
+        else line(
+            f"{account.name}.{environment}.{each.declared.name}",
+            False if each.declared.required else None,
+            "missing" if each.declared.required else "not set, not needed",
+            f"set {each.variable}" if each.declared.required else None,
+        )
+        for each in lookup.secrets
+    ]
+
+
+def connections(session: Session, project: Project) -> list[Line]:
+    """Whether each account connects."""
+    return [
+        line(
+            f"{each.account.name}.{each.environment}",
+            each.error is None,
+            each.answer or (each.error.message if each.error else ""),
+            each.error.next_step if each.error else None,
+        )
+        for each in connect_to_all(session, project)
+    ]
+
+
+def line(about: str, ok: bool | None, detail: str | None, next_step: str | None = None) -> Line:
+    """One finding."""
+    return {"about": about, "ok": ok, "detail": detail, "next_step": next_step}
+
+
+def draw(session: Session, title: str, lines: list[Line]) -> str:
+    """A section as text."""
+    width = max((len(each["about"]) for each in lines), default=0)
+    return "\n".join([session.style(title, "heading"), *(draw_line(session, each, width) for each in lines)])
+
+
+def draw_line(session: Session, each: Line, width: int) -> str:
+    """A finding as text, its next step below it."""
+    marks = {True: ("✓", "+", "ok"), False: ("✗", "x", "bad"), None: ("·", "-", "dim")}
+    mark, ascii_mark, colour = marks[each["ok"]]
+    shown = session.style(mark if session.shows_unicode else ascii_mark, colour)
+    head = f"  {shown} {each['about']:<{width}}  {each['detail']}"
+    steps = (each["next_step"] or "").splitlines()
+    return "\n".join([head, *(f"    {' ' * width}  {step}" for step in steps)])

@@ -1,0 +1,1 @@
+"""One event through the pipeline: match, render, deliver in parallel, report."""

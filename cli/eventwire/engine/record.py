@@ -1,0 +1,144 @@
+"""The record of a run: what `run --json` prints, the terminal draws, and the journal keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
+
+
+class DeliveryStatus(StrEnum):
+    """What came of an action."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    """Left out by `--only`."""
+    UNKNOWN = "unknown"
+    """It was sent, and whether it had its effect cannot be told."""
+    PLANNED = "planned"
+    """A dry run: this is what would have been sent."""
+
+
+class RunStatus(StrEnum):
+    """What came of a run's actions together."""
+
+    SUCCEEDED = "succeeded"
+    PARTIAL = "partial"
+    """Some actions succeeded and some did not."""
+    FAILED = "failed"
+
+
+class ActionRecord(Struct, frozen=True):
+    """One delivery."""
+
+    name: str
+    service_account: str
+    service: str
+    action: str
+    status: DeliveryStatus
+    attempts: int = 0
+    started_ms: float | None = None
+    """Milliseconds from the run's start to the first attempt's."""
+    duration_ms: float | None = None
+    request: Mapping[str, Any] | None = None
+    """What was sent, or would have been; it holds no secret."""
+    response: Any = None
+    error: Mapping[str, Any] | None = None
+    """`kind`, `message` and `next_step` of what went wrong."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The delivery as data."""
+        return asdict(self)
+
+
+class FilterRecord(Struct, frozen=True):
+    """One filter's verdict, and its actions where it matched."""
+
+    name: str
+    where: str | None
+    matched: bool
+    explanation: Mapping[str, Any] | None = None
+    actions: tuple[ActionRecord, ...] = ()
+
+    def verdict(self) -> dict[str, Any]:
+        """The filter without its actions, as the journal keeps it."""
+        return {"name": self.name, "where": self.where, "matched": self.matched, "explanation": self.explanation}
+
+    def as_dict(self) -> dict[str, Any]:
+        """The filter as data."""
+        return self.verdict() | {"actions": [action.as_dict() for action in self.actions]}
+
+
+class Raised(Struct, frozen=True):
+    """An event that an action's outcome raised."""
+
+    event: str
+    by: str
+    """Which outcome of which action: `on-event/store on success`."""
+    record: RunRecord | None
+    """Its run; None where it could not be raised."""
+    error: str | None = None
+    """Why it could not be raised."""
+
+
+class RunRecord(Struct, frozen=True):
+    """One event's passage through the pipeline."""
+
+    id: str
+    event: str
+    environment: str
+    duration_ms: float
+    filters: Sequence[FilterRecord]
+    """Each filter of the event; of a journaled run with many filters, those that matched."""
+    filter_count: int
+    matched: Sequence[FilterRecord] | None = None
+    """The filters that matched, where they were counted already."""
+    raised: Sequence[Raised] = ()
+    """The events that its actions' outcomes raised: runs of their own, of which `as_dict` says nothing."""
+
+    @property
+    def matching(self) -> Sequence[FilterRecord]:
+        """The filters that matched, in the order of the project file."""
+        return self.matched if self.matched is not None else [each for each in self.filters if each.matched]
+
+    @property
+    def actions(self) -> list[ActionRecord]:
+        """The deliveries of all filters, in the order of the project file."""
+        return [action for each in self.matching for action in each.actions]
+
+    @property
+    def status(self) -> RunStatus:
+        """What came of the actions together."""
+        return status_of([action.status for action in self.actions])
+
+    @property
+    def slowest_ms(self) -> float:
+        """The longest action's duration: what the whole run cannot be faster than."""
+        return max((action.duration_ms or 0.0 for action in self.actions), default=0.0)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The record as data: exactly what `run --json` prints."""
+        return {
+            "id": self.id,
+            "event": self.event,
+            "environment": self.environment,
+            "status": self.status,
+            "match": {"filters": self.filter_count, "matched": len(self.matching)},
+            "duration_ms": round(self.duration_ms, 3),
+            "slowest_ms": round(self.slowest_ms, 3),
+            "overhead_ms": round(self.duration_ms - self.slowest_ms, 3),
+            "filters": [each.as_dict() for each in self.filters],
+        }
+
+
+def status_of(statuses: Sequence[DeliveryStatus]) -> RunStatus:
+    """What deliveries' outcomes come to; a run with none has succeeded."""
+    bad = sum(status in (DeliveryStatus.FAILED, DeliveryStatus.UNKNOWN) for status in statuses)
+    if not bad:
+        return RunStatus.SUCCEEDED
+    good = DeliveryStatus.SUCCEEDED in statuses
+    return RunStatus.PARTIAL if good else RunStatus.FAILED

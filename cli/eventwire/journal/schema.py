@@ -1,0 +1,95 @@
+"""The journal's tables, and how one version of them becomes the next."""
+
+from __future__ import annotations
+
+import sqlite3
+
+APPLICATION_ID = 0x65777265  # "ewre": tells an eventwire journal from any other SQLite file
+
+# One entry a version; a journal of version n has had the first n applied. Entries that were released never change.
+MIGRATIONS = (
+    """
+    CREATE TABLE runs (
+        id TEXT PRIMARY KEY,
+        event TEXT NOT NULL,
+        environment TEXT NOT NULL,
+        source TEXT NOT NULL,
+        idempotency_key TEXT,
+        parent TEXT,
+        replay_of TEXT,
+        received_at REAL NOT NULL,          -- seconds since 1970, UTC
+        payload TEXT NOT NULL,              -- JSON
+        payload_hash TEXT NOT NULL,         -- tells a repeated key with another payload
+        status TEXT NOT NULL,               -- running, succeeded, partial, failed
+        filters TEXT NOT NULL DEFAULT '[]', -- JSON: name, where, matched, explanation; of many, those that matched
+        filter_count INTEGER NOT NULL DEFAULT 0,
+        duration_ms REAL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX runs_by_time ON runs (received_at);
+    CREATE INDEX runs_by_event ON runs (event, received_at);
+    CREATE INDEX runs_unfinished ON runs (received_at) WHERE status = 'running';
+    CREATE UNIQUE INDEX runs_by_key ON runs (event, environment, idempotency_key) WHERE idempotency_key IS NOT NULL;
+
+    CREATE TABLE deliveries (
+        run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+        position INTEGER NOT NULL,          -- the order of the project file, from 0
+        filter TEXT NOT NULL,
+        name TEXT NOT NULL,
+        service_account TEXT NOT NULL,
+        service TEXT NOT NULL,
+        action TEXT NOT NULL,
+        idempotency_key TEXT NOT NULL,
+        status TEXT NOT NULL,               -- planned, started, succeeded, failed, skipped, unknown
+        attempts INTEGER NOT NULL DEFAULT 0,
+        started_ms REAL,                    -- since the run was received
+        duration_ms REAL,
+        request TEXT NOT NULL,              -- JSON, without secrets
+        response TEXT,                      -- JSON
+        error TEXT,                         -- JSON
+        PRIMARY KEY (run, position)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX deliveries_open ON deliveries (status, run)
+        WHERE status IN ('planned', 'started', 'failed', 'unknown');
+    """,
+)
+
+
+class ForeignFile(Exception):
+    """The file is a SQLite database, but not a journal of this version of eventwire or an older one."""
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring a journal to the current version, a version at a time, each in one transaction.
+
+    Raises ForeignFile where the file is another program's, or a newer eventwire's.
+    """
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    if version == len(MIGRATIONS) and application == APPLICATION_ID:
+        return
+    if version > len(MIGRATIONS) and application == APPLICATION_ID:
+        raise ForeignFile("it was written by a newer version of eventwire")
+    if application not in (0, APPLICATION_ID) or (application == 0 and has_tables(connection)):
+        raise ForeignFile("it is the database of another program")
+    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+        apply(connection, script, number)
+
+
+def apply(connection: sqlite3.Connection, script: str, version: int) -> None:
+    """Run one version's statements, unless another process has just done so."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if connection.execute("PRAGMA user_version").fetchone()[0] < version:
+            for statement in script.split(";\n"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {version}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def has_tables(connection: sqlite3.Connection) -> bool:
+    """Whether the database holds anything."""
+    return connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone() is not None

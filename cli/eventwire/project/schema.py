@@ -1,0 +1,186 @@
+"""The JSON Schema of eventwire.toml, for editors; services' parts come from their declarations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from eventwire.fields import Context, Field, FieldType
+from eventwire.project.load import BUTTON_STYLES, LONGEST_BUTTON_TEXT, LONGEST_EXPIRY_MINUTES, MOST_ATTEMPTS
+from eventwire.project.model import DEFAULT_ATTEMPTS, DEFAULT_EXPIRY_MINUTES, DEFAULT_TIMEOUT_SECONDS, NAME, OUTCOMES
+from eventwire.services.catalog import find_service, service_names
+from eventwire.services.declare import Operation, Service
+
+Schema = dict[str, Any]
+
+JSON_TYPES: Mapping[FieldType, Schema] = {
+    FieldType.STRING: {"type": "string"},
+    FieldType.INTEGER: {"type": "integer"},
+    FieldType.NUMBER: {"type": "number"},
+    FieldType.BOOLEAN: {"type": "boolean"},
+    FieldType.TABLE: {"type": "object"},
+    FieldType.LIST: {"type": ["array", "string", "number"]},
+    FieldType.ANY: {},
+}
+TEXT: Schema = {"type": "string"}
+
+
+def project_schema() -> Schema:
+    """The schema, JSON Schema 2020-12."""
+    services = [find_service(name) for name in service_names()]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "eventwire project",
+        "type": "object",
+        "required": ["project"],
+        "additionalProperties": False,
+        "properties": {
+            "project": table({"name": described(name_schema(), "The project's name.")}, ["name"]),
+            "service-accounts": named({"$ref": "#/$defs/account"}, "Where actions go, for test and for live."),
+            "events": named({"$ref": "#/$defs/event"}, "What can happen, and what is done about it."),
+        },
+        "$defs": {
+            "account": account_schema(services),
+            "event": event_schema(),
+            "filter": filter_schema(),
+            "action": action_schema(services),
+            "button": button_schema(),
+        },
+    }
+
+
+def account_schema(services: Sequence[Service]) -> Schema:
+    """A service account: which settings it has depends on its service."""
+    return {
+        "type": "object",
+        "required": ["service"],
+        "properties": {"service": {"enum": [service.name for service in services]}, "test": {}, "live": {}},
+        "additionalProperties": False,
+        "allOf": [
+            {"if": {"properties": {"service": {"const": service.name}}}, "then": {"properties": sets_of(service)}}
+            for service in services
+        ],
+    }
+
+
+def sets_of(service: Service) -> Schema:
+    """The settings of each environment."""
+    settings = fields_schema([each for each in service.fields if not each.secret])
+    return {environment: described(settings, f"{environment.title()} settings.") for environment in ("test", "live")}
+
+
+def event_schema() -> Schema:
+    """An event."""
+    return table(
+        {
+            "description": described(TEXT, "What has happened when this event comes in."),
+            "group": described(TEXT, "Events that belong together."),
+            "display": table(dict.fromkeys(("avatar", "title", "category"), TEXT)),
+            "model": described({"type": "object"}, "The payload's properties and their types."),
+            "schema": described(TEXT, "A file of JSON Schema, instead of a model."),
+            "filters": named({"$ref": "#/$defs/filter"}, "Conditions, each with its actions."),
+            "buttons": named({"$ref": "#/$defs/button"}, "What people can set off."),
+        }
+    )
+
+
+def filter_schema() -> Schema:
+    """A filter."""
+    where = described(TEXT, "When its actions run; on-event has no condition.")
+    return table({"where": where, "actions": named({"$ref": "#/$defs/action"}, "What runs, in parallel.")})
+
+
+def action_schema(services: Sequence[Service]) -> Schema:
+    """An action: which fields it has depends on its service's operation, which the account's service decides."""
+    operations: dict[str, list[Operation]] = {}
+    for service in services:
+        for operation in service.operations:
+            operations.setdefault(operation.name, []).append(operation)
+    return {
+        "type": "object",
+        "required": ["service-account", "action"],
+        "properties": {
+            "service-account": described(TEXT, "Through which service account."),
+            "action": {"enum": sorted(operations)},
+            "retry": table(
+                {"attempts": {"type": "integer", "minimum": 1, "maximum": MOST_ATTEMPTS, "default": DEFAULT_ATTEMPTS}}
+            ),
+            "timeout-seconds": {"type": "number", "exclusiveMinimum": 0, "default": DEFAULT_TIMEOUT_SECONDS},
+            **{
+                f"on-{outcome}": named({"type": "object"}, f"Events that its {outcome} raises, each with its payload.")
+                for outcome in OUTCOMES
+            },
+        },
+        "allOf": [
+            {
+                "if": {"properties": {"action": {"const": name}}},
+                "then": {
+                    "anyOf": [fields_schema(operation.fields, wildcards=True, closed=False) for operation in same]
+                },
+            }
+            for name, same in sorted(operations.items())
+        ],
+    }
+
+
+def button_schema() -> Schema:
+    """A button."""
+    minutes = {"type": "integer", "minimum": 1, "maximum": LONGEST_EXPIRY_MINUTES, "default": DEFAULT_EXPIRY_MINUTES}
+    return table(
+        {
+            "text": {"type": "string", "maxLength": LONGEST_BUTTON_TEXT},
+            "url": TEXT,
+            "external": {"type": "boolean", "default": False},
+            "expire-in-minutes": minutes,
+            "meta": {},
+            "style": {"enum": list(BUTTON_STYLES)},
+        },
+        ["text", "url"],
+    )
+
+
+def fields_schema(fields: Sequence[Field], *, wildcards: bool = False, closed: bool = True) -> Schema:
+    """Declared fields as an object's schema."""
+    required = [each.name for each in fields if each.required and each.default is None and each.when is None]
+    schema: Schema = {"type": "object", "properties": {each.name: field_schema(each, wildcards) for each in fields}}
+    return schema | ({"required": required} if required else {}) | ({"additionalProperties": False} if closed else {})
+
+
+def field_schema(field: Field, wildcards: bool) -> Schema:
+    """One declared field; where it may hold wildcards, text is allowed in place of any type."""
+    schema: Schema = {"enum": list(field.choices)} if field.choices else dict(JSON_TYPES[field.type])
+    if wildcards and field.context is not Context.LITERAL and schema.get("type") not in (None, "string"):
+        kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+        schema["type"] = sorted({*kinds, "string"})
+    notes = {
+        "description": " ".join(part for part in (f"{field.label}.", field.help) if part),
+        "default": field.default,
+    }
+    bounds = {"minimum": field.minimum, "maximum": field.maximum}
+    return schema | {key: value for key, value in (notes | bounds).items() if value is not None}
+
+
+def table(properties: Schema, required: Sequence[str] = ()) -> Schema:
+    """A table with these keys and no others."""
+    schema: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    return schema | ({"required": list(required)} if required else {})
+
+
+def named(inner: Schema, description: str) -> Schema:
+    """A table of named tables."""
+    return {
+        "type": "object",
+        "description": description,
+        "propertyNames": name_schema(),
+        "additionalProperties": inner,
+    }
+
+
+def name_schema() -> Schema:
+    """A name."""
+    return {"type": "string", "pattern": f"^{NAME.pattern}$"}
+
+
+def described(schema: Schema, description: str) -> Schema:
+    """A schema with a description."""
+    return schema | {"description": description}

@@ -1,0 +1,1 @@
+"""The services eventwire can act on: one file a service, declared once."""

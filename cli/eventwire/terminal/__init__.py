@@ -1,0 +1,1 @@
+"""What stands between a person or a script and the commands: streams, prompts, reports, completion."""

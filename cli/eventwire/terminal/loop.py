@@ -1,0 +1,55 @@
+"""The event loop of a command that delivers: uvloop where it runs, and stopping by Ctrl-C in two steps."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from eventwire.engine.pipeline import Pipeline
+from eventwire.terminal.session import Session
+
+Result = TypeVar("Result")
+
+# How long running deliveries may go on after the first Ctrl-C.
+GRACE_SECONDS = 10.0
+
+
+def run_until_done(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run a coroutine in a new event loop."""
+    try:
+        import uvloop
+    except ImportError:  # not there on Windows
+        return asyncio.run(work)
+    return uvloop.run(work)
+
+
+class Stopping:
+    """Whether the user wants to stop: the first signal gives running deliveries their grace time, the second none."""
+
+    def __init__(self, session: Session, pipeline: Pipeline) -> None:
+        self._session = session
+        self._pipeline = pipeline
+        self._graceful: asyncio.Task[None] | None = None
+
+    @property
+    def wanted(self) -> bool:
+        """True from the first signal on."""
+        return self._graceful is not None
+
+    def listen(self) -> None:
+        """Take Ctrl-C and SIGTERM from now on."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.stop)
+
+    def stop(self) -> None:
+        """What a signal does."""
+        if self._graceful is not None:
+            self._pipeline.cut_off()
+            return
+        self._session.say(
+            f"Stopping: running actions have {GRACE_SECONDS:.0f} seconds to end. Ctrl-C again stops at once."
+        )
+        self._graceful = asyncio.create_task(self._pipeline.stop(GRACE_SECONDS), name="stop")

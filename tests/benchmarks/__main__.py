@@ -1,0 +1,17 @@
+"""All benchmarks, one after the other: `python -m tests.benchmarks`."""
+
+from __future__ import annotations
+
+from tests.benchmarks import each, http_transport, language, matching, overhead, startup
+
+MODULES = {
+    "start-up": startup,
+    "overhead": overhead,
+    "--each": each,
+    "HTTP out": http_transport,
+    "matching": matching,
+    "language": language,
+}
+for name, module in MODULES.items():
+    print(f"== {name}")
+    module.main()

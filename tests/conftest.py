@@ -1,0 +1,19 @@
+"""What tests of every part use."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+# tests import their helpers by name: tests.servers, tests.tools
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Long tests run only where they are asked for, with `-m nightly`."""
+    if "nightly" not in (config.option.markexpr or ""):
+        long = [item for item in items if item.get_closest_marker("nightly")]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]

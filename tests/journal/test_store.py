@@ -1,0 +1,241 @@
+"""The journal: what it keeps, and what it says when it cannot."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from eventwire.journal import store
+from eventwire.journal.schema import APPLICATION_ID, MIGRATIONS
+from eventwire.journal.store import (
+    AcceptedRun,
+    EndedRun,
+    FinishedDelivery,
+    Journal,
+    JournalError,
+    KeyTaken,
+    PlannedDelivery,
+)
+
+
+def accepted(run: str, *, key: str | None = None, received_at: float = 1.0) -> AcceptedRun:
+    return AcceptedRun(run, "new-customer", "test", "cli", key, received_at, '{"id": 1}', "hash", "[]")
+
+
+def planned(run: str, position: int = 0) -> PlannedDelivery:
+    return PlannedDelivery(run, position, "on-event", f"a{position}", "acc", "file", "append", "ew_1", "started", "{}")
+
+
+def finished(run: str, position: int = 0) -> FinishedDelivery:
+    return FinishedDelivery(run, position, "succeeded", 1, 0.5, 2.5, '{"lines": 1}', None)
+
+
+def others_view(journal: Journal, sql: str) -> list[tuple[object, ...]]:
+    """What another program sees in the file."""
+    connection = sqlite3.connect(f"file:{journal.path}?mode=ro", uri=True)
+    try:
+        return connection.execute(sql).fetchall()
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def journal(tmp_path: Path):
+    journal = Journal(tmp_path)
+    yield journal
+    journal.close()
+
+
+def test_a_run_is_in_the_file_before_begin_returns(journal):
+    async def begin():
+        await journal.begin(accepted("r1"), [planned("r1")])
+        assert others_view(journal, "SELECT id, status FROM runs") == [("r1", "running")]
+        assert others_view(journal, "SELECT name, status FROM deliveries") == [("a0", "started")]
+
+    asyncio.run(begin())
+
+
+def test_the_last_outcome_and_the_end_of_its_run_are_written_together(journal):
+    async def whole():
+        await journal.begin(accepted("r1"), [planned("r1", 0), planned("r1", 1)])
+        await journal.finish([finished("r1", 0)])
+        assert others_view(journal, "SELECT status FROM runs") == [("running",)]
+        await journal.finish([finished("r1", 1)], EndedRun("r1", "succeeded", 3.25))
+
+    asyncio.run(whole())
+    assert others_view(journal, "SELECT status, duration_ms FROM runs") == [("succeeded", 3.25)]
+    assert [row["status"] for row in journal.deliveries("r1")] == ["succeeded", "succeeded"]
+
+
+def test_commits_survive_power_loss_by_being_synchronous(tmp_path):
+    Journal(tmp_path).close()
+    connection = store.open_database(tmp_path / store.FILE_NAME)
+    assert connection.execute("PRAGMA synchronous").fetchone()[0] == 2
+    assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+    connection.close()
+
+
+def test_an_idempotency_key_is_taken_once_an_event_and_environment(journal):
+    async def twice():
+        await journal.begin(accepted("r1", key="k"), [])
+        with pytest.raises(KeyTaken):
+            await journal.begin(accepted("r2", key="k"), [planned("r2")])
+
+    asyncio.run(twice())
+    assert journal.find_by_key("new-customer", "test", "k")["id"] == "r1"
+    assert journal.find_by_key("new-customer", "live", "k") is None
+    assert journal.deliveries("r2") == []
+
+
+def test_one_batch_that_fails_does_not_take_its_neighbours_along(journal):
+    async def many():
+        batches = [journal.begin(accepted(f"r{n}", key="same" if n in (3, 7) else None), []) for n in range(20)]
+        return await asyncio.gather(*batches, return_exceptions=True)
+
+    outcomes = asyncio.run(many())
+    assert sum(isinstance(outcome, KeyTaken) for outcome in outcomes) == 1
+    assert len(others_view(journal, "SELECT id FROM runs")) == 19
+
+
+def test_what_waits_is_committed_together(tmp_path, monkeypatch):
+    commits = []
+    original = store.Writer._next_group
+
+    def counting(writer):
+        group = original(writer)
+        if group:
+            commits.append(len(group))
+        return group
+
+    monkeypatch.setattr(store.Writer, "_next_group", counting)
+    journal = Journal(tmp_path)
+
+    async def many():
+        await asyncio.gather(*(journal.begin(accepted(f"r{n}"), []) for n in range(500)))
+
+    asyncio.run(many())
+    journal.close()
+    assert sum(commits) == 500
+    assert len(commits) < 250
+
+
+def test_close_writes_what_was_handed_over(tmp_path):
+    journal = Journal(tmp_path)
+
+    async def begin():
+        waiting = [asyncio.ensure_future(journal.begin(accepted(f"r{n}"), [])) for n in range(50)]
+        await asyncio.sleep(0)
+        journal.close()
+        await asyncio.gather(*waiting)
+
+    asyncio.run(begin())
+    reopened = Journal(tmp_path)
+    assert len(reopened.recent(100)) == 50
+    reopened.close()
+
+
+def test_recent_runs_come_newest_first(journal):
+    async def begin():
+        for number in (2, 3, 1):
+            await journal.begin(accepted(f"r{number}", received_at=float(number)), [])
+
+    asyncio.run(begin())
+    assert [row["id"] for row in journal.recent(2)] == ["r3", "r2"]
+
+
+def test_two_processes_can_write_at_once(tmp_path):
+    first, second = Journal(tmp_path), Journal(tmp_path)
+
+    async def both():
+        writes = [
+            each.begin(accepted(f"{name}{n}"), []) for name, each in (("a", first), ("b", second)) for n in range(50)
+        ]
+        await asyncio.gather(*writes)
+
+    asyncio.run(both())
+    assert len(first.recent(200)) == 100
+    first.close()
+    second.close()
+
+
+def test_a_journal_that_stays_locked_is_an_error_that_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "BUSY_SECONDS", 0.1)
+    journal = Journal(tmp_path)
+    blocker = sqlite3.connect(journal.path, isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    with pytest.raises(JournalError, match="another process has kept it locked") as raised:
+        asyncio.run(journal.begin(accepted("r1"), []))
+    assert "fuser" in raised.value.next_step
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    asyncio.run(journal.begin(accepted("r1"), []))
+    journal.close()
+
+
+def test_waiting_for_a_lock_that_is_let_go_succeeds(journal):
+    blocker = sqlite3.connect(journal.path, isolation_level=None, check_same_thread=False)
+    blocker.execute("BEGIN IMMEDIATE")
+    release = threading.Timer(0.2, lambda: blocker.execute("ROLLBACK"))
+    release.start()
+    asyncio.run(journal.begin(accepted("r1"), []))
+    release.join()
+    blocker.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [(b"this is no database, but a text of some length" * 40, "not a SQLite database"), (None, "another program")],
+)
+def test_a_foreign_file_is_refused_and_left_as_it_is(tmp_path, content, sentence):
+    path = tmp_path / store.FILE_NAME
+    if content is None:
+        other = sqlite3.connect(path)
+        other.execute("CREATE TABLE notes (text)")
+        other.commit()
+        other.close()
+        content = path.read_bytes()
+    else:
+        path.write_bytes(content)
+    with pytest.raises(JournalError, match=sentence):
+        Journal(tmp_path)
+    assert path.read_bytes()[100:] == content[100:]
+
+
+def test_a_newer_journal_is_refused(tmp_path):
+    other = sqlite3.connect(tmp_path / store.FILE_NAME)
+    other.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    other.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    other.close()
+    with pytest.raises(JournalError, match="newer version of eventwire"):
+        Journal(tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_that_says_so(tmp_path):
+    with pytest.raises(JournalError, match="read-only"):
+        Journal(tmp_path / "missing")
+
+
+def test_a_full_disk_is_an_error_and_the_rest_stays_readable(tmp_path):
+    journal = Journal(tmp_path)
+    asyncio.run(journal.begin(accepted("r1"), []))
+    journal.close()
+
+    def open_full(path):
+        connection = store.open_database(path)
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+        return connection
+
+    journal = Journal(tmp_path)
+    journal._writer.close()
+    journal._writer = store.Writer(lambda: open_full(journal.path))
+    big = AcceptedRun("r2", "e", "test", "cli", None, time.time(), "x" * 1_000_000, "h", "[]")
+    with pytest.raises(JournalError, match="the disk is full"):
+        asyncio.run(journal.begin(big, []))
+    assert [row["id"] for row in journal.recent(10)] == ["r1"]
+    journal.close()
