@@ -87,6 +87,32 @@ def test_a_good_project_has_no_errors(tmp_path):
             '"attempts" has to be from 1 to 100.',
             None,
         ),
+        (
+            'action = "append"',
+            'action = "append"\nretry = { max-age-seconds = 0 }',
+            22,
+            None,
+            '"max-age-seconds" has to be more than 0 and at most 31536000.',
+            None,
+        ),
+        (
+            'name = "shop"',
+            'name = "shop"\nretention-days = 0',
+            4,
+            18,
+            '"retention-days" has to be from 1 to 36500.',
+            "Make it from 1 to 36500.",
+        ),
+        (
+            'service = "file"',
+            'service = "file"\nmax-concurrent = "3"',
+            7,
+            18,
+            '"max-concurrent" has to be an integer.',
+            None,
+        ),
+        ('service = "file"', 'service = "file"\nmax-per-second = nan', 7, 18, None, None),
+        ('service = "file"', 'service = "file"\nmax-concurent = 3', 7, 1, None, "Did you mean max-concurrent?"),
     ],
 )
 def test_each_error_has_its_place_and_next_step(tmp_path, old, new, line, column, message, next_step):
@@ -104,6 +130,20 @@ def test_each_error_has_its_place_and_next_step(tmp_path, old, new, line, column
     assert message is None or error.message == message
     assert error.next_step
     assert next_step is None or error.next_step == next_step
+
+
+def test_limits_of_retention_accounts_and_retries_are_read(tmp_path):
+    project = read_project(write(tmp_path, SHOP))
+    account, retry = project.accounts["lines"], project.actions()[0].retry
+    assert (project.retention_days, account.max_concurrent, account.max_per_second) == (None, None, None)
+    assert retry.max_age_seconds == 86400
+    text = SHOP.replace('name = "shop"', 'name = "shop"\nretention-days = 30', 1)
+    text = text.replace('service = "file"', 'service = "file"\nmax-concurrent = 4\nmax-per-second = 0.5')
+    text = text.replace('action = "append"', 'action = "append"\nretry = { attempts = 9, max-age-seconds = 60 }')
+    project = read_project(write(tmp_path, text))
+    account, retry = project.accounts["lines"], project.actions()[0].retry
+    assert (project.retention_days, account.max_concurrent, account.max_per_second) == (30, 4, 0.5)
+    assert (retry.attempts, retry.max_age_seconds) == (9, 60)
 
 
 def test_the_caret_stands_under_the_part_that_is_meant(tmp_path):

@@ -32,6 +32,10 @@ def test_the_template_and_a_project_are_valid(validator):
         ("filters.big]", 'filters."Big one"]'),
         ("where = 'amount > 100'", "where = 5"),
         ('action = "append"', 'action = "append"\nretry = { attempts = 0 }'),
+        ('action = "append"', 'action = "append"\nretry = { max-age-seconds = 0 }'),
+        ('name = "shop"', 'name = "shop"\nretention-days = 0'),
+        ('service = "file"', 'service = "file"\nmax-concurrent = 0'),
+        ('service = "file"', 'service = "file"\nmax-per-second = 0'),
         ('action = "append"\nfile = "customers.ndjson"', 'action = "append"'),
     ],
 )

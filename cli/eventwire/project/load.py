@@ -19,6 +19,7 @@ from eventwire.project.model import (
     DEFAULT_ATTEMPTS,
     DEFAULT_EXPIRY_MINUTES,
     DEFAULT_FILTER,
+    DEFAULT_MAX_AGE_SECONDS,
     DEFAULT_TIMEOUT_SECONDS,
     ENVIRONMENTS,
     NAME,
@@ -44,6 +45,10 @@ if TYPE_CHECKING:
 
 LONGEST_TIMEOUT_SECONDS = 86_400
 MOST_ATTEMPTS = 100
+LONGEST_RETENTION_DAYS = 36_500
+LONGEST_MAX_AGE_SECONDS = 31_536_000
+MOST_CONCURRENT = 10_000
+MOST_PER_SECOND = 1_000_000
 LONGEST_EXPIRY_MINUTES = 43_200
 LONGEST_BUTTON_TEXT = 48
 BUTTON_STYLES = ("danger", "important")
@@ -118,32 +123,33 @@ class Loader:
         """The project and the report."""
         data = self.document.data
         self.unknown_keys(data, (), ("project", "service-accounts", "events"))
-        name = self.project_name(data)
+        name, retention_days = self.project_itself(data)
         for account, table, keys in self.named_tables(data, "service-accounts", ()):
             self.accounts[account] = self.account(account, table, keys)
         events = {event: self.event(event, table, keys) for event, table, keys in self.named_tables(data, "events", ())}
         self.unused_accounts(events)
         if self.triggers:
             check_triggers(self.report, events, self.triggers)
-        return Project(name, self.folder, self.accounts, events, self.document), self.report
+        project = Project(name, self.folder, self.accounts, events, self.document, retention_days)
+        return project, self.report
 
-    def project_name(self, data: Table) -> str:
-        """The project's name, which also names its secrets in the keyring."""
+    def project_itself(self, data: Table) -> tuple[str, int | None]:
+        """The project's name, which also names its secrets in the keyring, and how long its journal keeps what is over."""
         table = self.table(data, "project", (), required=True)
         if "project" not in data:
-            return ""
-        self.unknown_keys(table, ("project",), ("name",))
+            return "", None
+        self.unknown_keys(table, ("project",), ("name", "retention-days"))
         name: str = self.value(table, "name", ("project",), str, required=True) or ""
         if name:
             self.check_name(name, "project", ("project", "name"), of="value")
-        return name
+        return name, self.whole_number(table, "retention-days", ("project",), LONGEST_RETENTION_DAYS)
 
     def account(self, name: str, table: Table, keys: Keys) -> ServiceAccount:
         """A service account with its settings of each environment."""
         secrets = [key for key in table if is_secret_name(key)]
         for key in secrets:
             report_secret(self.report, (*keys, key), key)
-        self.unknown_keys(table, keys, ("service", *ENVIRONMENTS, *secrets))
+        self.unknown_keys(table, keys, ("service", *ENVIRONMENTS, "max-concurrent", "max-per-second", *secrets))
         service_name: str = self.value(table, "service", keys, str, required=True) or ""
         service = self.service(service_name, (*keys, "service")) if service_name else None
         sets = {each: table.get(each) for each in ENVIRONMENTS}
@@ -157,7 +163,9 @@ class Loader:
             self.services[name] = service
             if not any(each in table for each in ENVIRONMENTS):
                 self.without_settings(name, service, keys)
-        return ServiceAccount(name, service_name, sets["test"], sets["live"])
+        concurrent = self.whole_number(table, "max-concurrent", keys, MOST_CONCURRENT)
+        per_second = self.positive(table, "max-per-second", keys, MOST_PER_SECOND)
+        return ServiceAccount(name, service_name, sets["test"], sets["live"], concurrent, per_second)
 
     def without_settings(self, name: str, service: Service, keys: Keys) -> None:
         """Warn about an account that waits for its credentials: what uses it fails until they are given."""
@@ -348,20 +356,20 @@ class Loader:
         return operation
 
     def retry(self, table: Table, keys: Keys) -> Retry:
-        """How often an action is attempted."""
+        """How often and for how long an action is attempted."""
         inner = self.table(table, "retry", keys)
-        self.unknown_keys(inner, (*keys, "retry"), ("attempts",))
-        attempts = self.value(inner, "attempts", (*keys, "retry"), int)
-        if attempts is not None and not 1 <= attempts <= MOST_ATTEMPTS:
-            self.out_of_range((*keys, "retry", "attempts"), f"from 1 to {MOST_ATTEMPTS}")
-        return Retry(DEFAULT_ATTEMPTS if attempts is None else attempts)
+        self.unknown_keys(inner, (*keys, "retry"), ("attempts", "max-age-seconds"))
+        attempts = self.whole_number(inner, "attempts", (*keys, "retry"), MOST_ATTEMPTS)
+        age = self.positive(inner, "max-age-seconds", (*keys, "retry"), LONGEST_MAX_AGE_SECONDS)
+        return Retry(
+            DEFAULT_ATTEMPTS if attempts is None else attempts,
+            max_age_seconds=DEFAULT_MAX_AGE_SECONDS if age is None else age,
+        )
 
     def timeout(self, table: Table, keys: Keys) -> float:
         """How long an attempt may take."""
-        seconds = self.value(table, "timeout-seconds", keys, float)
-        if seconds is not None and not 0 < seconds <= LONGEST_TIMEOUT_SECONDS:
-            self.out_of_range((*keys, "timeout-seconds"), f"more than 0 and at most {LONGEST_TIMEOUT_SECONDS}")
-        return DEFAULT_TIMEOUT_SECONDS if seconds is None else float(seconds)
+        seconds = self.positive(table, "timeout-seconds", keys, LONGEST_TIMEOUT_SECONDS)
+        return DEFAULT_TIMEOUT_SECONDS if seconds is None else seconds
 
     def button(self, key: str, table: Table, keys: Keys, model: Model) -> Button:
         """A button of the event."""
@@ -370,9 +378,7 @@ class Loader:
         if len(text) > LONGEST_BUTTON_TEXT:
             self.out_of_range((*keys, "text"), f"at most {LONGEST_BUTTON_TEXT} characters")
         url: str = self.value(table, "url", keys, str, required=True) or ""
-        minutes = self.value(table, "expire-in-minutes", keys, int)
-        if minutes is not None and not 1 <= minutes <= LONGEST_EXPIRY_MINUTES:
-            self.out_of_range((*keys, "expire-in-minutes"), f"from 1 to {LONGEST_EXPIRY_MINUTES}")
+        minutes = self.whole_number(table, "expire-in-minutes", keys, LONGEST_EXPIRY_MINUTES)
         style = self.value(table, "style", keys, str)
         if style is not None and style not in BUTTON_STYLES:
             self.out_of_range((*keys, "style"), f"one of {', '.join(BUTTON_STYLES)}")
@@ -429,6 +435,22 @@ class Loader:
             self.report.error("missing-key", f'"{key}" is empty.', (*keys, key), f'Give it: {key} = "…"')
             return None
         return value
+
+    def whole_number(self, table: Table, key: str, keys: Keys, most: int) -> int | None:
+        """A key's integer, from 1 on; None where it is missing or not allowed, which is an error."""
+        given: int | None = self.value(table, key, keys, int)
+        if given is not None and not 1 <= given <= most:
+            self.out_of_range((*keys, key), f"from 1 to {most}")
+            return None
+        return given
+
+    def positive(self, table: Table, key: str, keys: Keys, most: float) -> float | None:
+        """A key's number above 0; None where it is missing or not allowed, which is an error."""
+        given: float | None = self.value(table, key, keys, float)
+        if given is not None and not 0 < given <= most:
+            self.out_of_range((*keys, key), f"more than 0 and at most {most}")
+            return None
+        return None if given is None else float(given)
 
     def missing(self, key: str, keys: Keys) -> None:
         """An error for a key that has to be there."""

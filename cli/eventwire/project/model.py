@@ -21,6 +21,7 @@ DEFAULT_FILTER = "on-event"
 DEFAULT_TIMEOUT_SECONDS = 30.0
 DEFAULT_ATTEMPTS = 3
 DEFAULT_EXPIRY_MINUTES = 10080
+DEFAULT_MAX_AGE_SECONDS = 86_400.0
 ENVIRONMENTS = ("test", "live")
 OUTCOMES = ("success", "failure")
 """What of an action can raise another event."""
@@ -34,6 +35,8 @@ class Retry(Struct, frozen=True):
     first_delay_seconds: float = 0.5
     factor: float = 2.0
     max_delay_seconds: float = 60.0
+    max_age_seconds: float = DEFAULT_MAX_AGE_SECONDS
+    """How long after its run was accepted it may still be tried."""
 
 
 class ServiceAccount(Struct, frozen=True):
@@ -44,6 +47,10 @@ class ServiceAccount(Struct, frozen=True):
     test: Mapping[str, Any] | None = None
     """The settings as they stand in the file; None where the account has none for this environment."""
     live: Mapping[str, Any] | None = None
+    max_concurrent: int | None = None
+    """How many deliveries may be on their way to it at once, in each environment; None does not bound it."""
+    max_per_second: float | None = None
+    """How many deliveries may begin in a second, in each environment; None does not bound it."""
 
     def settings(self, environment: str) -> Mapping[str, Any] | None:
         """The settings of an environment as they stand in the file, or None; neither stands in for the other."""
@@ -125,6 +132,8 @@ class Project(Struct, frozen=True):
     accounts: Mapping[str, ServiceAccount]
     events: Mapping[str, Event]
     document: Document
+    retention_days: int | None = None
+    """For how many days the journal keeps a run that is over; None keeps it for ever."""
 
     def actions(self) -> list[Action]:
         """Every action of every event, in the order of the file."""

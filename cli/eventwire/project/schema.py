@@ -6,8 +6,24 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eventwire.fields import Context, Field, FieldType
-from eventwire.project.load import BUTTON_STYLES, LONGEST_BUTTON_TEXT, LONGEST_EXPIRY_MINUTES, MOST_ATTEMPTS
-from eventwire.project.model import DEFAULT_ATTEMPTS, DEFAULT_EXPIRY_MINUTES, DEFAULT_TIMEOUT_SECONDS, NAME, OUTCOMES
+from eventwire.project.load import (
+    BUTTON_STYLES,
+    LONGEST_BUTTON_TEXT,
+    LONGEST_EXPIRY_MINUTES,
+    LONGEST_MAX_AGE_SECONDS,
+    LONGEST_RETENTION_DAYS,
+    MOST_ATTEMPTS,
+    MOST_CONCURRENT,
+    MOST_PER_SECOND,
+)
+from eventwire.project.model import (
+    DEFAULT_ATTEMPTS,
+    DEFAULT_EXPIRY_MINUTES,
+    DEFAULT_MAX_AGE_SECONDS,
+    DEFAULT_TIMEOUT_SECONDS,
+    NAME,
+    OUTCOMES,
+)
 from eventwire.services.catalog import find_service, service_names
 from eventwire.services.declare import Operation, Service
 
@@ -35,7 +51,7 @@ def project_schema() -> Schema:
         "required": ["project"],
         "additionalProperties": False,
         "properties": {
-            "project": table({"name": described(name_schema(), "The project's name.")}, ["name"]),
+            "project": project_table(),
             "service-accounts": named({"$ref": "#/$defs/account"}, "Where actions go, for test and for live."),
             "events": named({"$ref": "#/$defs/event"}, "What can happen, and what is done about it."),
         },
@@ -49,12 +65,26 @@ def project_schema() -> Schema:
     }
 
 
+def project_table() -> Schema:
+    """The project itself."""
+    kept = described(whole_number(LONGEST_RETENTION_DAYS), "For how many days the journal keeps a run that is over.")
+    return table({"name": described(name_schema(), "The project's name."), "retention-days": kept}, ["name"])
+
+
 def account_schema(services: Sequence[Service]) -> Schema:
     """A service account: which settings it has depends on its service."""
     return {
         "type": "object",
         "required": ["service"],
-        "properties": {"service": {"enum": [service.name for service in services]}, "test": {}, "live": {}},
+        "properties": {
+            "service": {"enum": [service.name for service in services]},
+            "test": {},
+            "live": {},
+            "max-concurrent": described(
+                whole_number(MOST_CONCURRENT), "How many deliveries may be on their way at once."
+            ),
+            "max-per-second": described(positive(MOST_PER_SECOND), "How many deliveries may begin in a second."),
+        },
         "additionalProperties": False,
         "allOf": [
             {"if": {"properties": {"service": {"const": service.name}}}, "then": {"properties": sets_of(service)}}
@@ -102,9 +132,7 @@ def action_schema(services: Sequence[Service]) -> Schema:
         "properties": {
             "service-account": described(TEXT, "Through which service account."),
             "action": {"enum": sorted(operations)},
-            "retry": table(
-                {"attempts": {"type": "integer", "minimum": 1, "maximum": MOST_ATTEMPTS, "default": DEFAULT_ATTEMPTS}}
-            ),
+            "retry": retry_schema(),
             "timeout-seconds": {"type": "number", "exclusiveMinimum": 0, "default": DEFAULT_TIMEOUT_SECONDS},
             **{
                 f"on-{outcome}": named({"type": "object"}, f"Events that its {outcome} raises, each with its payload.")
@@ -123,9 +151,21 @@ def action_schema(services: Sequence[Service]) -> Schema:
     }
 
 
+def retry_schema() -> Schema:
+    """How often and for how long an action is attempted."""
+    attempts = whole_number(MOST_ATTEMPTS) | {"default": DEFAULT_ATTEMPTS}
+    age = positive(LONGEST_MAX_AGE_SECONDS) | {"default": DEFAULT_MAX_AGE_SECONDS}
+    return table(
+        {
+            "attempts": described(attempts, "How often it is tried in all; 1 never retries."),
+            "max-age-seconds": described(age, "How long after its run was accepted it may still be tried."),
+        }
+    )
+
+
 def button_schema() -> Schema:
     """A button."""
-    minutes = {"type": "integer", "minimum": 1, "maximum": LONGEST_EXPIRY_MINUTES, "default": DEFAULT_EXPIRY_MINUTES}
+    minutes = whole_number(LONGEST_EXPIRY_MINUTES) | {"default": DEFAULT_EXPIRY_MINUTES}
     return table(
         {
             "text": {"type": "string", "maxLength": LONGEST_BUTTON_TEXT},
@@ -158,6 +198,16 @@ def field_schema(field: Field, wildcards: bool) -> Schema:
     }
     bounds = {"minimum": field.minimum, "maximum": field.maximum}
     return schema | {key: value for key, value in (notes | bounds).items() if value is not None}
+
+
+def whole_number(most: int) -> Schema:
+    """An integer from 1 on."""
+    return {"type": "integer", "minimum": 1, "maximum": most}
+
+
+def positive(most: float) -> Schema:
+    """A number above 0."""
+    return {"type": "number", "exclusiveMinimum": 0, "maximum": most}
 
 
 def table(properties: Schema, required: Sequence[str] = ()) -> Schema:
