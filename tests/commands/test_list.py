@@ -33,7 +33,7 @@ def test_the_project_as_a_tree(shop):
 
 def test_as_json(shop):
     document = tool("list", "--json", folder=shop).document
-    assert list(document) == ["project", "folder", "events", "service_accounts"]
+    assert list(document) == ["project", "folder", "events", "service_accounts", "sources"]
     assert document["events"][0]["filters"][0] == {
         "name": "on-event",
         "where": None,
@@ -55,3 +55,41 @@ def test_alone_it_says_where_the_project_stands(shop, tmp_path):
     assert outside.exit_code == 0
     assert "eventwire demo" in outside.stdout
     assert "eventwire init" in outside.stdout
+
+
+SOURCES = """
+[sources.sign-ups]
+kind = "github"
+event = "new-customer"
+environment = "live"
+
+[sources.weekly]
+kind = "folder"
+event = "new-customer"
+folder = "inbox"
+where = 'body.plan = "pro"'
+"""
+
+
+def test_sources_and_what_they_raise(shop):
+    with (shop / "eventwire.toml").open("a") as project:
+        project.write(SOURCES)
+    lines = tool("list", folder=shop).stdout.splitlines()
+    assert lines[-3:] == [
+        "└─ sources",
+        "   ├─ sign-ups  github, raises new-customer (live)",
+        "   └─ weekly  folder inbox, raises new-customer (test)",
+    ]
+    document = tool("list", "--json", folder=shop).document
+    assert document["sources"][1] == {
+        "name": "weekly",
+        "kind": "folder",
+        "event": "new-customer",
+        "environment": "test",
+        "where": 'body.plan = "pro"',
+        "values": None,
+        "settings": {"pattern": "*", "delimiter": ",", "folder": "inbox"},
+    }
+    shown = tool("show", "new-customer", folder=shop).stdout
+    assert '└─ where  body.plan = "pro"' in shown
+    assert tool("show", "new-customer", "--json", folder=shop).document["sources"] == ["sign-ups", "weekly"]

@@ -9,13 +9,13 @@ from eventwire.terminal.project import open_project
 from eventwire.terminal.trees import draw_tree, environments, project_tree
 
 if TYPE_CHECKING:
-    from eventwire.project.model import Event, Project
+    from eventwire.project.model import Event, Project, Source
     from eventwire.terminal.session import Session
 
 
 @command
 def list(session: Session) -> None:
-    """Events with their filters and actions, and service accounts."""
+    """Events with their filters and actions, service accounts, and sources."""
     project = open_project(session)
     session.result(describe(project), draw_tree(session, project_tree(project)))
 
@@ -31,6 +31,20 @@ def describe(project: Project) -> dict[str, Any]:
         "folder": str(project.folder),
         "events": [describe_event(each) for each in project.events.values()],
         "service_accounts": accounts,
+        "sources": [describe_source(each) for each in project.sources.values()],
+    }
+
+
+def describe_source(source: Source) -> dict[str, Any]:
+    """A source as data."""
+    return {
+        "name": source.name,
+        "kind": source.kind,
+        "event": source.event,
+        "environment": source.environment,
+        "where": source.where,
+        "values": source.values,
+        "settings": source.settings,
     }
 
 

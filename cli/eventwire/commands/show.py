@@ -12,10 +12,10 @@ from eventwire.terminal import completion
 from eventwire.terminal.options import command
 from eventwire.terminal.project import find_event, open_project
 from eventwire.terminal.questions import Question, choose, complete
-from eventwire.terminal.trees import Branch, action_branch, draw_tree
+from eventwire.terminal.trees import Branch, action_branch, draw_tree, source_branch
 
 if TYPE_CHECKING:
-    from eventwire.project.model import Action, Event, Project
+    from eventwire.project.model import Action, Button, Event, Project, Source
     from eventwire.terminal.session import Session
 
 
@@ -44,6 +44,8 @@ def tree(project: Project, event: Event) -> Branch:
     sample = read_sample(project.folder, event.name)
     below = [Branch("model", "", model), Branch("filters", "", filters)]
     below += [Branch("buttons", "", buttons)] if buttons else []
+    sources = [detailed_source(each) for each in project.sources.values() if each.event == event.name]
+    below += [Branch("sources", "", sources)] if sources else []
     below.append(Branch("sample", encode_json(sample) if sample is not None else "none"))
     return Branch(event.name, event.description or "", below)
 
@@ -67,6 +69,17 @@ def detailed_action(project: Project, action: Action) -> Branch:
     return Branch(branch.name, branch.note, fields)
 
 
+def detailed_source(source: Source) -> Branch:
+    """A source with what it takes and what it makes of it."""
+    lines = [Branch("where", source.where)] if source.where else []
+    lines += [
+        Branch(key, value if isinstance(value, str) else encode_json(value))
+        for key, value in (source.values or {}).items()
+    ]
+    branch = source_branch(source)
+    return Branch(branch.name, branch.note, lines)
+
+
 def describe(project: Project, event: Event) -> dict[str, Any]:
     """The event as data."""
     return {
@@ -82,8 +95,22 @@ def describe(project: Project, event: Event) -> dict[str, Any]:
             }
             for each in event.filters.values()
         ],
-        "buttons": [{"key": each.key, "text": each.text, "url": each.url} for each in event.buttons.values()],
+        "buttons": [describe_button(each) for each in event.buttons.values()],
+        "sources": [each.name for each in project.sources.values() if each.event == event.name],
         "sample": read_sample(project.folder, event.name),
+    }
+
+
+def describe_button(button: Button) -> dict[str, Any]:
+    """A button as data."""
+    return {
+        "key": button.key,
+        "text": button.text,
+        "url": button.url,
+        "external": button.external,
+        "expire_in_minutes": button.expire_in_minutes,
+        "meta": button.meta,
+        "style": button.style,
     }
 
 

@@ -93,10 +93,11 @@ def holds_secret(value: Any) -> bool:
 
 def report_secret(report: Report, keys: Keys, name: str) -> None:
     """An error for a secret that stands in the file; its line is not shown."""
+    command = "add:source" if keys[0] == "sources" else "add:service-account"
     report.secret(
         keys,
         f'"{name}" is or holds a secret, and secrets never stand in the project file.',
-        "Remove it here, change it where it is from, and store it with: eventwire add:service-account",
+        f"Remove it here, change it where it is from, and store it with: eventwire {command}",
     )
 
 

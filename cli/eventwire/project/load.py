@@ -30,10 +30,13 @@ from eventwire.project.model import (
     Project,
     Retry,
     ServiceAccount,
+    Source,
 )
 from eventwire.project.names import LONGEST, cannot_be_named, proposal
 from eventwire.project.report import Report
 from eventwire.project.samples import read_sample, sample_path
+from eventwire.project.sources import KINDS as SOURCE_KINDS
+from eventwire.project.sources import check_source, find_kind
 from eventwire.project.toml import PROJECT_FILE, Document, read_bytes
 from eventwire.project.triggers import Placed, check_triggers, read_triggers
 from eventwire.services.catalog import find_service
@@ -122,7 +125,7 @@ class Loader:
     def load(self) -> tuple[Project, Report]:
         """The project and the report."""
         data = self.document.data
-        self.unknown_keys(data, (), ("project", "service-accounts", "events"))
+        self.unknown_keys(data, (), ("project", "service-accounts", "events", "sources"))
         name, retention_days = self.project_itself(data)
         for account, table, keys in self.named_tables(data, "service-accounts", ()):
             self.accounts[account] = self.account(account, table, keys)
@@ -130,7 +133,11 @@ class Loader:
         self.unused_accounts(events)
         if self.triggers:
             check_triggers(self.report, events, self.triggers)
-        project = Project(name, self.folder, self.accounts, events, self.document, retention_days)
+        sources = {
+            source: self.source(source, table, keys, events)
+            for source, table, keys in self.named_tables(data, "sources", ())
+        }
+        project = Project(name, self.folder, self.accounts, events, self.document, retention_days, sources)
         return project, self.report
 
     def project_itself(self, data: Table) -> tuple[str, int | None]:
@@ -388,6 +395,37 @@ class Loader:
                 self.template(table[name], model, (*keys, name), context)
         external = bool(self.value(table, "external", keys, bool))
         return Button(key, text, url, external, minutes or DEFAULT_EXPIRY_MINUTES, table.get("meta"), style)
+
+    def source(self, name: str, table: Table, keys: Keys, events: Mapping[str, Event]) -> Source:
+        """What raises an event from outside."""
+        own = ("kind", "event", "environment", "values", "where")
+        kind_name: str = self.value(table, "kind", keys, str, required=True) or ""
+        event: str = self.value(table, "event", keys, str, required=True) or ""
+        environment: str = self.value(table, "environment", keys, str) or "test"
+        if environment not in ENVIRONMENTS:
+            self.out_of_range((*keys, "environment"), "test or live")
+        settings = {key: value for key, value in table.items() if key not in own}
+        kind = find_kind(kind_name)
+        if kind_name and kind is None:
+            self.report.error(
+                "unknown-kind",
+                f'There is no kind of source called "{kind_name}".',
+                (*keys, "kind"),
+                did_you_mean(kind_name, SOURCE_KINDS) or f"There are: {', '.join(SOURCE_KINDS)}.",
+            )
+        if name in self.accounts:
+            self.report.error(
+                "name-taken",
+                f'The source "{name}" is called as a service account is, and would share its secrets.',
+                keys,
+                "Give the source another name.",
+                of="key",
+            )
+        values: Table | None = self.value(table, "values", keys, dict)
+        where: str | None = self.value(table, "where", keys, str)
+        condition = self.condition(where, (*keys, "where"), kind.inbound) if where is not None and kind else None
+        source = Source(name, kind_name, event, environment, values, where, condition, settings)
+        return check_source(self.report, source, kind, events, keys, own)
 
     def unused_accounts(self, events: Mapping[str, Event]) -> None:
         """Warn about accounts that no action uses."""

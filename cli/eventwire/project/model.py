@@ -124,6 +124,24 @@ class Event(Struct, frozen=True):
     buttons: Mapping[str, Button]
 
 
+class Source(Struct, frozen=True):
+    """Something outside that raises an event: an inbound webhook, a schedule, a watched folder."""
+
+    name: str
+    kind: str
+    """How it works: `stripe`, `schedule` … (`project/sources.py`)"""
+    event: str
+    environment: str
+    """`test` or `live`: where the event runs."""
+    values: Mapping[str, Any] | None
+    """The event's payload as it stands in the file, wildcards included; None where what came in is the payload."""
+    where: str | None
+    condition: Condition | None
+    """Which of what comes in raises the event; None where all of it does."""
+    settings: Mapping[str, Any]
+    """Its kind's settings, with the defaults filled in. Its secrets are kept elsewhere."""
+
+
 class Project(Struct, frozen=True):
     """A project as its file describes it."""
 
@@ -134,6 +152,7 @@ class Project(Struct, frozen=True):
     document: Document
     retention_days: int | None = None
     """For how many days the journal keeps a run that is over; None keeps it for ever."""
+    sources: Mapping[str, Source] = {}
 
     def actions(self) -> list[Action]:
         """Every action of every event, in the order of the file."""

@@ -21,9 +21,12 @@ from eventwire.project.model import (
     DEFAULT_EXPIRY_MINUTES,
     DEFAULT_MAX_AGE_SECONDS,
     DEFAULT_TIMEOUT_SECONDS,
+    ENVIRONMENTS,
     NAME,
     OUTCOMES,
 )
+from eventwire.project.sources import KINDS as SOURCE_KINDS
+from eventwire.project.sources import SourceKind
 from eventwire.services.catalog import find_service, service_names
 from eventwire.services.declare import Operation, Service
 
@@ -54,6 +57,7 @@ def project_schema() -> Schema:
             "project": project_table(),
             "service-accounts": named({"$ref": "#/$defs/account"}, "Where actions go, for test and for live."),
             "events": named({"$ref": "#/$defs/event"}, "What can happen, and what is done about it."),
+            "sources": named({"$ref": "#/$defs/source"}, "What raises events from outside."),
         },
         "$defs": {
             "account": account_schema(services),
@@ -61,6 +65,7 @@ def project_schema() -> Schema:
             "filter": filter_schema(),
             "action": action_schema(services),
             "button": button_schema(),
+            "source": source_schema(),
         },
     }
 
@@ -177,6 +182,32 @@ def button_schema() -> Schema:
         },
         ["text", "url"],
     )
+
+
+def source_schema() -> Schema:
+    """A source: which settings it has depends on its kind."""
+    return {
+        "type": "object",
+        "required": ["kind", "event"],
+        "properties": {"kind": {"enum": list(SOURCE_KINDS)}},
+        "allOf": [
+            {"if": {"properties": {"kind": {"const": kind.name}}}, "then": source_of_kind(kind)}
+            for kind in SOURCE_KINDS.values()
+        ],
+    }
+
+
+def source_of_kind(kind: SourceKind) -> Schema:
+    """The keys of a source of one kind."""
+    settings = fields_schema([each for each in kind.fields if not each.secret])
+    own = {
+        "kind": described(TEXT, kind.summary),
+        "event": described(TEXT, "The event that it raises."),
+        "environment": described({"enum": list(ENVIRONMENTS), "default": "test"}, "Where the event runs."),
+        "values": described({"type": "object"}, "The event's payload, with wildcards such as {body.id}."),
+        "where": described(TEXT, "Which of what comes in raises the event: a condition on body."),
+    }
+    return table(own | settings["properties"], settings.get("required", ()))
 
 
 def fields_schema(fields: Sequence[Field], *, wildcards: bool = False, closed: bool = True) -> Schema:

@@ -7,8 +7,8 @@ rows = "{response.rows}"
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eventwire.errors import did_you_mean
 from eventwire.fields import Context, Field, FieldType
@@ -20,6 +20,9 @@ from eventwire.language.wildcards import check_template, parse_template
 from eventwire.project.field_values import check_json
 from eventwire.project.model import OUTCOMES, Event, Trigger
 from eventwire.project.report import Report
+
+if TYPE_CHECKING:
+    from eventwire.language.wildcards import Wildcard
 
 Keys = tuple[str | int, ...]
 
@@ -53,6 +56,14 @@ class Placed(NamedTuple):
     trigger: Trigger
     source: str
     """The event whose action it belongs to."""
+    keys: Keys
+
+
+class Raised(NamedTuple):
+    """An event that something raises, with its payload's values and where they stand."""
+
+    event: str
+    values: Mapping[str, Any]
     keys: Keys
 
 
@@ -106,39 +117,48 @@ def check_triggers(report: Report, events: Mapping[str, Event], triggers: list[P
 def check_payload(report: Report, each: Placed, source: Model, target: Model) -> None:
     """Report what does not fit the model of the event that is raised."""
     root, known = SAYS[each.trigger.outcome]
-    for name, value in each.trigger.values.items():
-        at = (*each.keys, name)
+    raised = Raised(each.trigger.event, each.trigger.values, each.keys)
+    # nobody knows yet what a response will hold
+    check_values(report, raised, source, target, {**ROOTS, root: known}, lambda wildcard: wildcard.root == "response")
+
+
+def check_values(
+    report: Report,
+    raised: Raised,
+    source: Model,
+    target: Model,
+    roots: Mapping[str, Property],
+    unforeseen: Callable[[Wildcard], bool],
+) -> None:
+    """Report what of a payload does not fit the model of the event that it is for. `source` is what its wildcards can
+    name; of the `unforeseen` ones nobody can say before whether they will be there.
+    """
+    for name, value in raised.values.items():
+        at = (*raised.keys, name)
         if name not in target.properties and target.closed:
             step = did_you_mean(name, target.properties) or f"It has: {', '.join(target.properties)}."
-            message = f'The event "{each.trigger.event}" has no property "{name}".'
+            message = f'The event "{raised.event}" has no property "{name}".'
             report.error("unknown-property", message, at, step, of="key")
             continue
         check_json(report, value, at)
         field = field_for(target, name)
         try:
-            template = parse_template(value, Context.VALUE, field.type, roots=roots_of(each.trigger.outcome))
+            template = parse_template(value, Context.VALUE, field.type, roots=tuple(roots))
         except LanguageError as error:
             report.findings(error.findings, at)
             continue
-        # nobody knows yet what a response will hold
-        unknown = {
-            (wildcard.start, wildcard.end, wildcard.keys)
-            for wildcard in template.wildcards
-            if wildcard.root == "response"
-        }
-        found = check_template(template, source, field, {**ROOTS, root: known})
+        unknown = {(each.start, each.end, each.keys) for each in template.wildcards if unforeseen(each)}
+        found = check_template(template, source, field, roots)
         report.findings(
             [each for each in found if each.rule != "no-default" or (each.start, each.end, each.keys) not in unknown],
             at,
         )
     missing = [
-        name
-        for name, declared in target.properties.items()
-        if not declared.optional and name not in each.trigger.values
+        name for name, declared in target.properties.items() if not declared.optional and name not in raised.values
     ]
     if missing:
-        message = f'The event "{each.trigger.event}" needs {", ".join(missing)}.'
-        report.error("missing-property", message, each.keys, f'Give it: {missing[0]} = "{{…}}"', of="key")
+        message = f'The event "{raised.event}" needs {", ".join(missing)}.'
+        report.error("missing-property", message, raised.keys, f'Give it: {missing[0]} = "{{…}}"', of="key")
 
 
 def loops(triggers: list[Placed]) -> Iterator[tuple[list[str], Placed]]:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from eventwire.terminal.waterfall import Canvas, shorten
 
 if TYPE_CHECKING:
-    from eventwire.project.model import Action, Event, Filter, Project
+    from eventwire.project.model import Action, Event, Filter, Project, Source
     from eventwire.terminal.session import Session
 
 
@@ -45,7 +45,7 @@ def draw_line(session: Session, indent: str, branch: Branch) -> str:
 
 
 def project_tree(project: Project) -> Branch:
-    """A project: its events, then its service accounts."""
+    """A project: its events, its service accounts, and its sources."""
     events = [event_branch(project, event) for event in project.events.values()]
     accounts = [
         Branch(account.name, f"{account.service}, {' and '.join(environments(account))}")
@@ -53,7 +53,16 @@ def project_tree(project: Project) -> Branch:
     ]
     below = [Branch("events", "" if events else "none yet", events)]
     below.append(Branch("service accounts", "" if accounts else "none yet", accounts))
+    if project.sources:
+        below.append(Branch("sources", "", [source_branch(each) for each in project.sources.values()]))
     return Branch(project.name, str(project.folder), below)
+
+
+def source_branch(source: Source) -> Branch:
+    """A source: what it is, and what it raises."""
+    schedule = source.settings.get("schedule") or source.settings.get("folder")
+    note = " ".join(str(part) for part in (source.kind, schedule) if part)
+    return Branch(source.name, f"{note}, raises {source.event} ({source.environment})")
 
 
 def environments(account: object) -> list[str]:
