@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-from eventwire.engine.pipeline import IncomingEvent, Pipeline
+from eventwire.engine.pipeline import Pipeline
 from eventwire.engine.record import RunRecord
+from eventwire.engine.run import IncomingEvent
 from eventwire.journal.store import Journal
 from eventwire.project.read import read_project
 from tests.servers import POSTGRESQL, REDIS

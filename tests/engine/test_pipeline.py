@@ -9,7 +9,8 @@ import sqlite3
 import pytest
 
 from eventwire.engine import retry as retrying
-from eventwire.engine.pipeline import IncomingEvent, Pipeline
+from eventwire.engine.pipeline import Pipeline
+from eventwire.engine.run import IncomingEvent
 from eventwire.engine.selection import select
 from eventwire.errors import PayloadError, Unavailable, UsageError
 from eventwire.journal.store import Journal

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from eventwire.engine import pipeline as pipeline_module
-from eventwire.engine.pipeline import IncomingEvent, Pipeline
+from eventwire.engine.pipeline import Pipeline
 from eventwire.engine.record import RunRecord
+from eventwire.engine.run import IncomingEvent
 from eventwire.journal.store import Journal
 from eventwire.project.read import check_project, read_project
 

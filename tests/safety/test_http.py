@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 import httpx
 import pytest
 
-from eventwire.engine.pipeline import IncomingEvent
+from eventwire.engine.run import IncomingEvent
 from eventwire.errors import PayloadError
 from tests.safety.hostile import NIGHTLY, NORMAL, any_text, each_hostile
 from tests.safety.recording import Recording

@@ -8,8 +8,9 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from eventwire.engine.pipeline import IncomingEvent, Pipeline
+from eventwire.engine.pipeline import Pipeline
 from eventwire.engine.record import ActionRecord
+from eventwire.engine.run import IncomingEvent
 from eventwire.journal.store import Journal
 from eventwire.language.payloads import read_payload
 from eventwire.project.read import read_project

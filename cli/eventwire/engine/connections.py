@@ -9,19 +9,31 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
+from eventwire.engine.gate import Gate
 from eventwire.services.declare import Credentials, Service
 
 FindCredentials = Callable[[str], Credentials]
 """An account's credentials by its name. Raises CredentialError."""
+MakeGate = Callable[[str], Gate]
+"""An account's gate by its name."""
 
 
 class Connections:
-    """The connections of one project in one environment, one an account."""
+    """The connections of one project in one environment, one an account, each behind its gate."""
 
-    def __init__(self, find_credentials: FindCredentials) -> None:
+    def __init__(self, find_credentials: FindCredentials, make_gate: MakeGate = Gate) -> None:
         self._find_credentials = find_credentials
+        self._make_gate = make_gate
+        self._gates: dict[str, Gate] = {}
         self._credentials: dict[str, Credentials] = {}
         self._opening: dict[str, asyncio.Task[Any]] = {}
+
+    def gate(self, account: str) -> Gate:
+        """What stands between deliveries and an account."""
+        gate = self._gates.get(account)
+        if gate is None:
+            gate = self._gates[account] = self._make_gate(account)
+        return gate
 
     async def prepare(self, accounts: Mapping[str, Service]) -> None:
         """Load the accounts' client libraries and find their credentials: what costs time once a process.
@@ -41,6 +53,8 @@ class Connections:
         Raises CredentialError, MissingExtra or ServiceError; the next to ask tries anew.
         """
         task = self._opening.get(account)
+        if task is not None and task.done() and not task.cancelled() and task.exception() is None:
+            return task.result()
         if task is None:
             task = asyncio.create_task(self._open(account, service), name=f"connect {account}")
             self._opening[account] = task

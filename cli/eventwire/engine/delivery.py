@@ -4,102 +4,224 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from eventwire.engine.connections import Connections
-from eventwire.engine.plan import ActionPlan
+from eventwire.engine.gate import Paused
+from eventwire.engine.observer import Observer
+from eventwire.engine.plan import TriggerPlan
 from eventwire.engine.record import ActionRecord, DeliveryStatus
-from eventwire.engine.retry import delay_seconds, may_have_happened, may_repeat
+from eventwire.engine.retry import delay_seconds, longest_delay_seconds, may_have_happened, may_repeat, patience_seconds
 from eventwire.errors import EventwireError, ServiceError, Unavailable
-from eventwire.services.declare import Repetition, Request
+from eventwire.journal.store import Journal, PostponedDelivery
+from eventwire.language.payloads import encode_json
+from eventwire.project.model import DEFAULT_TIMEOUT_SECONDS, Retry
+from eventwire.services.declare import Operation, Repetition, Request, Service
 
 MAY_HAVE_HAPPENED = "It was cut off while it ran; whether it had its effect cannot be told."
 NOT_FINISHED = "It was cut off before it was done."
+CUT_OFF = "cut-off"
+"""The kind of error of a delivery that was ended from outside."""
 
 
-class Delivery(Struct, frozen=True):
+class Delivery(Struct):
     """An action with the request it is about to send."""
 
-    plan: ActionPlan
-    filter: str
+    run: str
     position: int
+    filter: str
+    service: Service | None
+    operation: Operation | None
+    """None where nothing will be sent."""
     key: str
+    """The idempotency key: the same over attempts and replays of this delivery."""
     request: Request | None
     repetition: Repetition
     record: ActionRecord
     """What is known before anything is sent; its status is `planned`, or final where nothing will be sent."""
+    retry: Retry = Retry()
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+    triggers: Sequence[TriggerPlan] = ()
+    attempts: int = 0
+    """How many were made before."""
+    is_started: bool = False
+    """Whether the journal says already that it is about to be sent."""
+    due_at: float | None = None
+    """When its next attempt is due, seconds since 1970, where it was left over from before."""
 
     @property
     def is_final(self) -> bool:
-        """Whether there is nothing to send: left out by `--only`, or its request could not be made."""
+        """Whether there is nothing to send: left out, or its request could not be made, or it is over."""
         return self.record.status is not DeliveryStatus.PLANNED
 
+    @property
+    def label(self) -> str:
+        """The filter and the action, as `--only` names them."""
+        return f"{self.filter}/{self.record.name}"
 
-async def deliver(delivery: Delivery, connections: Connections, started: float) -> ActionRecord:
+
+class Course(Struct, frozen=True):
+    """What deliveries of one run go by."""
+
+    connections: Connections
+    journal: Journal
+    observer: Observer
+    started: float
+    """The run's start on the performance counter, seconds."""
+    received_at: float
+    """When the run came in, seconds since 1970."""
+    leaving: asyncio.Event
+    """Set where further attempts are another process's."""
+
+
+class Attempt(Struct, frozen=True):
+    """What came of one attempt."""
+
+    outcome: dict[str, Any]
+    """`status`, and `response` and `error` where there are any."""
+    error: Exception | None = None
+    """What was raised, where it failed."""
+    seconds: float = 0.0
+
+
+async def deliver(delivery: Delivery, course: Course) -> ActionRecord:
     """Send a delivery, again where that may help and does no harm, until it has an outcome.
 
-    `started` is the run's start on the performance counter, in seconds. Never raises: being cancelled is an outcome
-    too, `failed` where the delivery had not reached its server or can safely be repeated, otherwise `unknown`.
+    Being cancelled is an outcome too: `failed` where the delivery had not reached its server or can safely be
+    repeated, otherwise `unknown`. What is left to another process comes back as `planned`.
+    Raises JournalError where an attempt cannot be recorded before it is made; nothing was sent then.
     """
     begun = time.perf_counter()
-    attempts = 0
-    while True:
-        attempts += 1
-        outcome, error = await attempt(delivery, connections)
-        if error is None or not is_repeated(delivery, attempts, error):
-            break
-        try:
-            await asyncio.sleep(delay_seconds(delivery.plan.action.retry, attempts, error))
-        except asyncio.CancelledError:
-            break  # nothing is under way between two attempts: the last failure is the outcome
+    outcome = cut_off(NOT_FINISHED, DeliveryStatus.FAILED)
+    try:
+        if delivery.due_at is not None:
+            await asyncio.sleep(seconds_until_due(delivery.due_at, delivery))
+        while True:
+            tried = await attempt_in_turn(delivery, course)
+            outcome = tried.outcome
+            if tried.error is None or (delay := repeat_delay(delivery, tried.error, course)) is None:
+                break
+            await postpone(delivery, course, begun, delay, tried)
+            course.observer.retrying(delivery, tried.error, delay)
+            # nothing is under way between two attempts: cut off here, the last failure is the outcome
+            if await ends_within(course.leaving, delay):
+                outcome["status"] = DeliveryStatus.PLANNED
+                break
+    except asyncio.CancelledError:
+        pass
     return replace(
         delivery.record,
-        attempts=attempts,
-        started_ms=round((begun - started) * 1000, 3),
+        attempts=delivery.attempts,
+        started_ms=round((begun - course.started) * 1000, 3),
         duration_ms=round((time.perf_counter() - begun) * 1000, 3),
         **outcome,
     )
 
 
-def is_repeated(delivery: Delivery, attempts: int, error: Exception) -> bool:
-    """Whether another attempt follows."""
-    return attempts < delivery.plan.action.retry.attempts and may_repeat(error, delivery.repetition)
+def seconds_until_due(due_at: float, delivery: Delivery) -> float:
+    """How long until the next attempt of a delivery that was left over; a clock that jumped does not hold it for ever."""
+    longest = max(3600.0, longest_delay_seconds(delivery.retry, max(1, delivery.attempts)))
+    return max(0.0, min(longest, due_at - time.time()))
 
 
-async def attempt(delivery: Delivery, connections: Connections) -> tuple[dict[str, Any], Exception | None]:
+async def ends_within(event: asyncio.Event, seconds: float) -> bool:
+    """Whether an event is set within a time."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+async def attempt_in_turn(delivery: Delivery, course: Course) -> Attempt:
+    """One attempt, once the account's gate lets it through and the journal says that it is about to be made."""
+    gate = course.connections.gate(delivery.record.service_account)
+    if not gate.is_free:
+        try:
+            await gate.enter(patience_seconds(delivery.retry, delivery.attempts))
+        except Paused as paused:
+            return Attempt(failed(delivery, paused), paused)
+    tried = None
+    try:
+        if not delivery.is_started:
+            await course.journal.start(delivery.run, delivery.position)
+            delivery.is_started = True
+        delivery.attempts += 1
+        tried = await attempt(delivery, course.connections)
+    finally:
+        if tried is None or tried.outcome.get("error", {}).get("kind") == CUT_OFF:
+            gate.abandon()
+        else:
+            gate.leave(tried.error)
+    return tried
+
+
+def repeat_delay(delivery: Delivery, error: Exception, course: Course) -> float | None:
+    """How many seconds after a failed attempt the next one follows; None where none does."""
+    if delivery.attempts >= delivery.retry.attempts or isinstance(error, Paused):
+        return None
+    if not may_repeat(error, delivery.repetition):
+        return None
+    delay = delay_seconds(delivery.retry, delivery.attempts, error)
+    age = max(0.0, time.time() - course.received_at)
+    return delay if age + delay <= delivery.retry.max_age_seconds else None
+
+
+async def postpone(delivery: Delivery, course: Course, begun: float, delay: float, tried: Attempt) -> None:
+    """Record a failed attempt and when the next is due, so that the wait outlasts this process."""
+    now = time.time()
+    response = tried.outcome.get("response")
+    await course.journal.postpone(
+        PostponedDelivery(
+            run=delivery.run,
+            position=delivery.position,
+            attempts=delivery.attempts,
+            started_at=now - tried.seconds,
+            duration_ms=round(tried.seconds * 1000, 3),
+            started_ms=round((begun - course.started) * 1000, 3),
+            due_at=now + delay,
+            error=encode_json(tried.outcome["error"]),
+            response=None if response is None else encode_json(response),
+        )
+    )
+    delivery.is_started = False
+
+
+async def attempt(delivery: Delivery, connections: Connections) -> Attempt:
     """One attempt, within the action's timeout: its outcome, and the error where it failed. Never raises."""
-    plan = delivery.plan
+    service, operation = delivery.service, delivery.operation
+    assert service is not None and operation is not None, "what is final is not attempted"
+    begun = time.perf_counter()
     connected = False
     try:
-        async with asyncio.timeout(plan.action.timeout_seconds):
-            connection = await connections.get(plan.action.account, plan.work.service)
+        async with asyncio.timeout(delivery.timeout_seconds):
+            connection = await connections.get(delivery.record.service_account, service)
             connected = True
-            return succeeded(await plan.work.operation.send(connection, delivery.request or {})), None
+            response = await operation.send(connection, delivery.request or {})
+            return Attempt({"status": DeliveryStatus.SUCCEEDED, "response": response})
     except TimeoutError:
-        error: Exception = timed_out(plan, connected)
+        error: Exception = timed_out(service.label, delivery.timeout_seconds, connected)
     except asyncio.CancelledError:
-        return cut_off(delivery, connected), None
+        if connected and delivery.repetition is Repetition.UNSAFE:
+            return Attempt(cut_off(MAY_HAVE_HAPPENED, DeliveryStatus.UNKNOWN))
+        return Attempt(cut_off(NOT_FINISHED, DeliveryStatus.FAILED))
     except Exception as raised:
         error = raised
-    return failed(delivery, error), error
+    return Attempt(failed(delivery, error), error, time.perf_counter() - begun)
 
 
-def timed_out(plan: ActionPlan, connected: bool) -> Unavailable:
+def timed_out(label: str, seconds: float, connected: bool) -> Unavailable:
     """The error for an attempt that took longer than the action allows."""
-    doing = "answer" if connected else "connect"
     return Unavailable(
-        f"{plan.work.service.label} took more than {plan.action.timeout_seconds:g} s to {doing}.",
+        f"{label} took more than {seconds:g} s to {'answer' if connected else 'connect'}.",
         sent=connected,
         next_step="Allow it more with `timeout-seconds` in the action.",
     )
-
-
-def succeeded(response: Any) -> dict[str, Any]:
-    """The outcome of a delivery that was answered well."""
-    return {"status": DeliveryStatus.SUCCEEDED, "response": response}
 
 
 def failed(delivery: Delivery, error: Exception) -> dict[str, Any]:
@@ -110,13 +232,9 @@ def failed(delivery: Delivery, error: Exception) -> dict[str, Any]:
     return {"status": status, "response": response, "error": describe_error(error)}
 
 
-def cut_off(delivery: Delivery, connected: bool) -> dict[str, Any]:
-    """The outcome of a delivery that was cancelled on its way."""
-    unknown = connected and delivery.repetition is Repetition.UNSAFE
-    return {
-        "status": DeliveryStatus.UNKNOWN if unknown else DeliveryStatus.FAILED,
-        "error": {"kind": "cut-off", "message": MAY_HAVE_HAPPENED if unknown else NOT_FINISHED, "next_step": None},
-    }
+def cut_off(message: str, status: DeliveryStatus) -> dict[str, Any]:
+    """The outcome of a delivery that was ended from outside."""
+    return {"status": status, "error": {"kind": CUT_OFF, "message": message, "next_step": None}}
 
 
 def describe_error(error: Exception) -> dict[str, Any]:

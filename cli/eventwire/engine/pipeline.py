@@ -1,15 +1,16 @@
 """The pipeline: accept, journal, match, render, deliver in parallel, journal, report.
 
-The same code serves every way in. A dry run is the same pipeline stopped before deliver.
+The same code serves every way in. A dry run is the same pipeline stopped before deliver, and a run that was left over by
+a process that died goes on where it had come to.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from hashlib import sha256
+from asyncio import Future
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from msgspec import Struct
@@ -17,44 +18,81 @@ from msgspec.structs import replace
 
 from eventwire.accounts.lookup import find_credentials
 from eventwire.engine.connections import Connections
-from eventwire.engine.delivery import Delivery, deliver, describe_error
-from eventwire.engine.identifiers import delivery_key, new_run_id
-from eventwire.engine.plan import ActionPlan, EventPlan, TriggerPlan, plan_event
-from eventwire.engine.record import ActionRecord, DeliveryStatus, FilterRecord, Raised, RunRecord, status_of
+from eventwire.engine.delivery import Course, Delivery, deliver, describe_error, ends_within
+from eventwire.engine.gate import Gate
+from eventwire.engine.observer import SILENCE, Observer
+from eventwire.engine.plan import EventPlan, TriggerPlan, plan_event
+from eventwire.engine.record import ActionRecord, DeliveryStatus, Raised, RunRecord
+from eventwire.engine.run import IncomingEvent, NewRun, Run, encode_or_none
 from eventwire.engine.selection import EVERYTHING, Selection
-from eventwire.engine.stored import await_first_run
-from eventwire.errors import CredentialError, EventwireError, PayloadError, ServiceError
-from eventwire.journal.store import AcceptedRun, EndedRun, FinishedDelivery, Journal, KeyTaken, PlannedDelivery
-from eventwire.language.payloads import encode_json
+from eventwire.engine.stored import left_over, record_of
+from eventwire.errors import EventwireError, PayloadError, UsageError
+from eventwire.journal.store import (
+    AcceptedRun,
+    AccountState,
+    EndedRun,
+    FinishedDelivery,
+    Journal,
+    JournalError,
+    KeyTaken,
+)
 from eventwire.project.model import Project
 from eventwire.services.catalog import find_service
-from eventwire.services.declare import Credentials, Repetition
+from eventwire.services.declare import Credentials
 
-# Outcomes that come this close to each other are committed together: a commit costs a millisecond, and the last outcome
-# of a run must not wait for those of the others. A crash in between leaves deliveries *started*, as a moment earlier would.
-TOGETHER_SECONDS = 0.005
-# Of an event with more filters, the journal keeps the verdicts of those that matched: an event costs what matches it.
-KEPT_VERDICTS = 100
 MOST_GENERATIONS = 10
 """So many events may raise each other, one after the other. Loops are refused when the project is read."""
+# How long a second run with the same key waits for the first, and how often it looks.
+WAIT_SECONDS = 600.0
+LOOK_SECONDS = 0.05
 
 
-class IncomingEvent(Struct, frozen=True):
-    """An event as it comes in: a CloudEvent's `data` with what its envelope is made of."""
+class NotRecorded(JournalError):
+    """Actions were sent, and what came of them could not be recorded."""
 
-    name: str
-    payload: Mapping[str, Any]
-    source: str = "cli"
-    """Where it came from: `cli`, `http` …"""
-    idempotency_key: str | None = None
-    id: str | None = None
-    """Its own id; one is made where it has none."""
-    time: str | None = None
-    """When it happened, ISO 8601; now where nothing is said."""
-    parent: str | None = None
-    """The run whose action's outcome raised it."""
-    generation: int = 0
-    """How many events raised each other before it."""
+    def __init__(self, record: RunRecord, error: JournalError) -> None:
+        super().__init__(
+            f"What came of run {record.id} could not be recorded: {error.message}", next_step=error.next_step
+        )
+        self.record = record
+        """What came of it all the same."""
+
+
+class KeyReused(UsageError):
+    """An idempotency key came again with another payload."""
+
+    code = "key-reused"
+
+
+class Delivered(Struct):
+    """What came of a run's deliveries, as far as the journal has it or not."""
+
+    records: list[ActionRecord]
+    last: list[FinishedDelivery]
+    """Outcomes that are not handed to the journal yet, the last one among them."""
+    writing: list[Future[None]] = []
+    """Outcomes on their way."""
+
+
+class Wanted(Struct, frozen=True):
+    """An event that an outcome is to raise."""
+
+    plan: TriggerPlan
+    by: str
+    """Which outcome: `on-event/store on success`."""
+    says: Any
+    """The response, or the error."""
+
+
+class Accepted(Struct, frozen=True):
+    """An event that an outcome raises, in the journal; or why it is not."""
+
+    event: str
+    by: str
+    run: NewRun | None = None
+    first: str | None = None
+    """The run that was raised by it before, where a crash came in between."""
+    error: str | None = None
 
 
 class Pipeline:
@@ -68,19 +106,29 @@ class Pipeline:
         environ: Mapping[str, str],
         journal: Journal | None,
         explain: bool = False,
+        detach: bool = False,
+        observer: Observer = SILENCE,
     ) -> None:
-        """`journal` may be None for dry runs only; `explain` asks for each filter's explanation in the records."""
+        """`journal` may be None for dry runs only; `explain` asks for each filter's explanation in the records;
+        `detach` leaves further attempts to another process.
+        """
         self.project = project
         self.environment = environment
         self._environ = environ
         self.journal = journal
         self.explain = explain
+        self.observer = observer
         self._plans: dict[str, EventPlan] = {}
-        self.connections = Connections(self._find_credentials)
+        self.connections = Connections(self._find_credentials, self._make_gate)
         self._runs = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        self._running: set[asyncio.Task[None]] = set()
+        self._leaving = asyncio.Event()
+        """Set where further attempts are another process's."""
+        if detach:
+            self._leaving.set()
+        self._running: set[asyncio.Task[Any]] = set()
+        self._notes: set[asyncio.Task[None]] = set()
 
     def plan(self, event: str) -> EventPlan:
         """The event's plan, made at its first run."""
@@ -89,63 +137,249 @@ class Pipeline:
             plan = self._plans[event] = plan_event(self.project, self.project.events[event], self.environment)
         return plan
 
+    # A run's passage
+
     async def run(self, incoming: IncomingEvent, *, only: Selection = EVERYTHING, dry_run: bool = False) -> RunRecord:
         """One event through the pipeline; returns once every outcome is durable.
 
-        Raises PayloadError where the payload does not fit the model, before anything is journaled or sent, and
-        JournalError where the run cannot be recorded, before anything is sent.
+        Raises PayloadError where the payload does not fit the model, before anything is journaled or sent,
+        JournalError where the run cannot be recorded, before anything is sent, and NotRecorded after.
         """
+        run = self.make_run(incoming, only=only)
+        if dry_run:
+            return run.report([delivery.record for delivery in run.deliveries])
+        with self.under_way():
+            first = await self.accept(run)
+            return await self.finish(run) if first is None else await self.await_first(run, first)
+
+    def make_run(self, incoming: IncomingEvent, *, only: Selection = EVERYTHING) -> NewRun:
+        """Validate, match and render an event. Raises PayloadError."""
         plan = self.plan(incoming.name)
         plan.validate(incoming.payload)
+        return NewRun(plan, incoming, self.environment, only=only, explain=self.explain)
+
+    async def accept(self, run: NewRun) -> str | None:
+        """Journal a run; nothing is sent yet. Returns the id of the first run with its key, where there is one.
+
+        Raises JournalError, and UsageError where the first had another payload.
+        """
+        journal = self._journal
+        run.started += await self.prepare(run.deliveries)
+        is_free = {
+            name: self.connections.gate(name).is_free
+            for name in {delivery.record.service_account for delivery in run.deliveries}
+        }
+        accepted = run.accepted()
+        try:
+            await journal.begin(accepted, run.planned(is_free=is_free))
+        except KeyTaken:
+            return self.first_run(accepted)
+        self.observer.accepted(accepted)
+        return None
+
+    async def finish(self, run: Run) -> RunRecord:
+        """Deliver what a run has accepted, and raise what follows from it; returns once every outcome is durable.
+
+        Raises NotRecorded.
+        """
+        with self.under_way():
+            delivered = await self.deliver_all(run)
+            record = run.report(delivered.records)
+            try:
+                record = await self.conclude(run, record, delivered)
+            except JournalError as error:
+                raise NotRecorded(record, error) from error
+            self.observer.ended(record)
+            return record
+
+    async def conclude(self, run: Run, record: RunRecord, delivered: Delivered) -> RunRecord:
+        """Write the last outcome, and the run's end once all that follows from it is in the journal."""
+        journal = self._journal
+        if any(each.is_waiting for each in delivered.records):
+            await journal.finish(delivered.last)
+            await journal.let_go(run.id, record.duration_ms)
+        elif wanted := triggered(run, delivered.records):
+            await journal.finish(delivered.last)
+            record = await self.raise_events(run, record, wanted)
+        else:
+            await journal.finish(delivered.last, EndedRun(run.id, record.status, record.duration_ms))
+        await journal.settled(delivered.writing)
+        return record
+
+    async def prepare(self, deliveries: Sequence[Delivery]) -> float:
+        """Get ready what the first deliveries of a process need; returns the seconds it took.
+
+        Client libraries and the keyring take some hundred milliseconds once: start-up, which is no action's time.
+        """
+        begun = time.perf_counter()
+        needed = {
+            each.record.service_account: each.service for each in deliveries if not each.is_final and each.service
+        }
+        await self.connections.prepare(needed)
+        return time.perf_counter() - begun
+
+    async def deliver_all(self, run: Run) -> Delivered:
+        """Deliver in parallel; the outcome of all but the last is on its way to the journal when its delivery ends."""
+        journal = self._journal
+        course = Course(self.connections, journal, self.observer, run.started, run.received_at, self._leaving)
+        records = [delivery.record for delivery in run.deliveries]
+        waiting = [delivery for delivery in run.deliveries if not delivery.is_final]
+        delivered = Delivered(records, [run.finished(each, each.record) for each in run.unwritten])
+        left = len(waiting)
+
+        async def deliver_one(delivery: Delivery) -> None:
+            nonlocal left
+            try:
+                record = await deliver(delivery, course)
+            except JournalError as error:
+                # the others go on; that nothing can be recorded is told at the end
+                record = replace(delivery.record, status=DeliveryStatus.FAILED, error=describe_error(error))
+            records[delivery.position] = record
+            left -= 1
+            if record.is_waiting:
+                return
+            if left:
+                delivered.writing.append(journal.finish_soon(run.finished(delivery, record)))
+            else:
+                delivered.last.append(run.finished(delivery, record))
+
+        async with asyncio.TaskGroup() as group:
+            for delivery in waiting:
+                self.track(group.create_task(deliver_one(delivery), name=delivery.label))
+        return delivered
+
+    # Events that outcomes raise
+
+    async def raise_events(self, run: Run, record: RunRecord, wanted: Sequence[Wanted]) -> RunRecord:
+        """Raise the events that the outcomes of a run's actions trigger, now that the outcomes are durable.
+
+        The run ends once all of them are in the journal, so that a crash before loses none; each has a key of its own,
+        so that it is raised once.
+        """
+        accepted = [await self.accept_raised(run, each) for each in wanted]
+        told = [{"event": each.event, "by": each.by, "error": each.error} for each in accepted if each.error]
+        await self._journal.finish(
+            [], EndedRun(run.id, record.status, record.duration_ms, encode_or_none(told or None))
+        )
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self.finish_raised(each), name=f"raised by {run.id}") for each in accepted]
+        return replace(record, raised=[task.result() for task in tasks])
+
+    async def accept_raised(self, run: Run, wanted: Wanted) -> Accepted:
+        """Journal one event that an outcome raises. What keeps it from being raised is told, never dropped."""
+        event = wanted.plan.trigger.event
+        accepted = Accepted(event, wanted.by)
+        if run.generation + 1 > MOST_GENERATIONS:
+            return replace(accepted, error=f"More than {MOST_GENERATIONS} events would have raised each other.")
+        try:
+            payload = wanted.plan.render(run.payload, run.envelope, wanted.says)
+            raised = self.make_run(
+                IncomingEvent(
+                    event,
+                    payload,
+                    "trigger",
+                    idempotency_key=f"{run.id} {wanted.by} {event}",
+                    parent=run.id,
+                    raised_by=wanted.by,
+                    generation=run.generation + 1,
+                )
+            )
+            return replace(accepted, run=raised, first=await self.accept(raised))
+        except PayloadError as error:
+            wrong = "; ".join(f"{path}: {sentence}" for path, sentence in error.violations)
+            return replace(accepted, error=f"{error.message} {wrong}".strip())
+        except EventwireError as error:
+            return replace(accepted, error=error.message)
+
+    async def finish_raised(self, accepted: Accepted) -> Raised:
+        """Bring a raised event's run to its end."""
+        if accepted.run is None:
+            return Raised(accepted.event, accepted.by, None, accepted.error)
+        try:
+            if accepted.first is not None:
+                record = await self.await_first(accepted.run, accepted.first)
+            else:
+                record = await self.finish(accepted.run)
+            return Raised(accepted.event, accepted.by, record)
+        except NotRecorded as error:
+            return Raised(accepted.event, accepted.by, error.record, error.message)
+
+    # Runs with a key that was used before
+
+    def first_run(self, repeated: AcceptedRun) -> str:
+        """The id of the first run with the same idempotency key. Raises UsageError where it had another payload."""
+        key = repeated.idempotency_key or ""
+        first = self._journal.find_by_key(repeated.event, repeated.environment, key)
+        assert first is not None, "a key that is taken has a run"
+        if first["payload_hash"] != repeated.payload_hash:
+            raise KeyReused(
+                f'The idempotency key "{key}" was used before, with another payload (run {first["id"]}).',
+                next_step="Use a key of its own for each event.",
+            )
+        return str(first["id"])
+
+    async def await_first(self, repeated: NewRun, first: str) -> RunRecord:
+        """The record of a run once it has ended, also where another process runs it; one that was left over is
+        brought to its end. Raises UsageError where that takes too long.
+        """
+        journal = self._journal
+        for _ in range(int(WAIT_SECONDS / LOOK_SECONDS)):
+            row = journal.run(first)
+            assert row is not None, "retention spares runs that are asked for"
+            if row["status"] != "running":
+                return record_of(row, journal.deliveries(first))
+            if await journal.take(first):
+                return await self.resume(first)
+            await asyncio.sleep(LOOK_SECONDS)
+        raise UsageError(
+            f'The first run with the idempotency key "{repeated.incoming.idempotency_key}" has not ended within '
+            f"{WAIT_SECONDS:.0f} seconds.",
+            next_step=f"See how far it is with: eventwire inspect {first}",
+        )
+
+    # Runs that were left over
+
+    async def recover(self, run: str) -> RunRecord | None:
+        """Bring a run to its end that no living process runs; None where another was faster. Raises NotRecorded."""
+        return await self.resume(run) if await self._journal.take(run) else None
+
+    async def resume(self, run: str) -> RunRecord:
+        """Go on with a run that is now this process's."""
+        journal = self._journal
+        row = journal.run(run)
+        assert row is not None, "a run that was taken is there"
+        left = left_over(self.project, row, journal.deliveries(run))
+        for cut_off in left.interrupted:
+            await journal.postpone(cut_off)
+        await self.prepare(left.deliveries)
+        return await self.finish(left)
+
+    # Stopping
+
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """A run is under way: stopping waits for it."""
         self._runs += 1
         self._idle.clear()
         try:
-            run = Run(self, plan, incoming, only)
-            record = await run.pass_through(None if dry_run else self.journal)
-            return replace(record, raised=await self.raise_events(run, record)) if run.outcomes else record
+            yield
         finally:
             self._runs -= 1
             if not self._runs:
                 self._idle.set()
-
-    async def raise_events(self, run: Run, record: RunRecord) -> list[Raised]:
-        """Raise the events that the outcomes of a run's actions trigger, now that the outcomes are durable."""
-        wanted = [
-            (delivery, outcome, each) for delivery, outcome in run.outcomes for each in triggers_of(delivery, outcome)
-        ]
-        async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(self.raise_event(run, record, *each), name=f"raised by {run.id}") for each in wanted
-            ]
-        return [task.result() for task in tasks]
-
-    async def raise_event(
-        self, run: Run, record: RunRecord, delivery: Delivery, outcome: ActionRecord, each: TriggerPlan
-    ) -> Raised:
-        """Run one event that an outcome raises. What keeps it from being raised is told, never dropped."""
-        event = each.trigger.event
-        by = f"{delivery.filter}/{outcome.name} on {each.trigger.outcome}"
-        generation = run.incoming.generation + 1
-        if generation > MOST_GENERATIONS:
-            return Raised(event, by, None, f"More than {MOST_GENERATIONS} events would have raised each other.")
-        says = outcome.response if each.trigger.outcome == "success" else outcome.error
-        try:
-            payload = each.render(run.incoming.payload, run.envelope, says)
-            raised = IncomingEvent(event, payload, "trigger", parent=record.id, generation=generation)
-            return Raised(event, by, await self.run(raised))
-        except PayloadError as error:
-            wrong = "; ".join(f"{path}: {sentence}" for path, sentence in error.violations)
-            return Raised(event, by, None, f"{error.message} {wrong}".strip())
-        except EventwireError as error:
-            return Raised(event, by, None, error.message)
 
     def track(self, task: asyncio.Task[None]) -> None:
         """Remember a running delivery until it ends, so that it can be stopped."""
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    async def stop(self, grace_seconds: float) -> None:
-        """Give the runs under way their grace time, then cut off what still runs; each still records its outcome."""
+    async def stop(self, grace_seconds: float, *, leave_retries: bool = False) -> None:
+        """Give the runs under way their grace time, then cut off what still runs; each still records its outcome.
+
+        Where retries are left, those that wait for one are left to another process at once.
+        """
+        if leave_retries:
+            self._leaving.set()
         # runs and not deliveries: one that is being journaled has none yet
         await ends_within(self._idle, grace_seconds)
         self.cut_off()
@@ -157,7 +391,30 @@ class Pipeline:
 
     async def close(self) -> None:
         """Close the connections."""
+        await asyncio.gather(*self._notes, return_exceptions=True)
         await self.connections.close()
+
+    # Accounts
+
+    def _make_gate(self, account: str) -> Gate:
+        declared = self.project.accounts.get(account)
+        return Gate(
+            account,
+            max_concurrent=declared.max_concurrent if declared else None,
+            max_per_second=declared.max_per_second if declared else None,
+            on_change=self._note,
+        )
+
+    def _note(self, gate: Gate) -> None:
+        """Record a change of an account's circuit, for `doctor` and others to see."""
+        if self.journal is None:
+            return
+        now = time.time()
+        until = now + gate.pause_seconds if gate.pause_seconds else None
+        state = AccountState(gate.account, self.environment, gate.circuit, gate.failures, until, gate.last_error, now)
+        note = asyncio.create_task(self.journal.note_account(state), name=f"note {gate.account}")
+        self._notes.add(note)
+        note.add_done_callback(self._notes.discard)
 
     def _find_credentials(self, account: str) -> Credentials:
         declared = self.project.accounts[account]
@@ -171,225 +428,22 @@ class Pipeline:
             base=self.project.folder,
         )
 
+    @property
+    def _journal(self) -> Journal:
+        assert self.journal is not None, "only dry runs do without a journal"
+        return self.journal
 
-class Run:
-    """One event on its way through a pipeline."""
 
-    def __init__(self, pipeline: Pipeline, plan: EventPlan, incoming: IncomingEvent, only: Selection) -> None:
-        self.pipeline = pipeline
-        self.plan = plan
-        self.incoming = incoming
-        self.only = only
-        self.id = incoming.id or new_run_id()
-        self.received_at = time.time()
-        self.started = time.perf_counter()
-        self.outcomes: list[tuple[Delivery, ActionRecord]] = []
-        """Deliveries that are over, where their outcome may raise an event."""
-        self.envelope = {
-            "id": self.id,
-            "name": incoming.name,
-            "time": incoming.time or datetime.fromtimestamp(self.received_at, UTC).isoformat(timespec="milliseconds"),
-            "source": incoming.source,
-            "environment": pipeline.environment,
-        }
-
-    async def pass_through(self, journal: Journal | None) -> RunRecord:
-        """Match and render; then, unless there is no journal because it is a dry run, journal and deliver."""
-        matched = self.plan.matcher.matching(self.incoming.payload, self.envelope)
-        verdicts = self.verdicts(matched)
-        deliveries = self.render(matched)
-        if journal is None:
-            return self.report(verdicts, matched, deliveries, [delivery.record for delivery in deliveries])
-        self.started += await self.prepare(deliveries)
-        accepted = self.accepted(verdicts, matched)
-        try:
-            await journal.begin(accepted, [self.planned(delivery) for delivery in deliveries])
-        except KeyTaken:
-            return await await_first_run(journal, accepted)
-        records = await self.deliver_all(deliveries, journal)
-        self.outcomes = [(each, record) for each, record in zip(deliveries, records, strict=True) if each.plan.triggers]
-        return self.report(verdicts, matched, deliveries, records)
-
-    async def prepare(self, deliveries: Sequence[Delivery]) -> float:
-        """Get ready what the first deliveries of a process need; returns the seconds it took.
-
-        Client libraries and the keyring take some hundred milliseconds once: start-up, which is no action's time.
-        """
-        begun = time.perf_counter()
-        waiting = (delivery.plan for delivery in deliveries if not delivery.is_final)
-        await self.pipeline.connections.prepare({plan.action.account: plan.work.service for plan in waiting})
-        return time.perf_counter() - begun
-
-    def verdicts(self, matched: Sequence[int]) -> list[FilterRecord]:
-        """Every filter's verdict, explained where that was asked for."""
-        records = list(self.plan.unmatched)
-        for position in matched:
-            records[position] = replace(records[position], matched=True)
-        if not self.pipeline.explain:
-            return records
-        explanations = [each.explain(self.incoming.payload, self.envelope) for each in self.plan.filters]
-        return [replace(each, explanation=why) for each, why in zip(records, explanations, strict=True)]
-
-    def render(self, matched: Sequence[int]) -> list[Delivery]:
-        """What the filters that matched are about to send, in the order of the project file."""
-        filters = [self.plan.filters[position] for position in matched]
-        plans = [(each.filter.name, action) for each in filters for action in each.actions]
-        return [self.render_action(position, *plan) for position, plan in enumerate(plans)]
-
-    def render_action(self, position: int, filter_name: str, plan: ActionPlan) -> Delivery:
-        """One delivery; where its request cannot be made, one that has failed already and sends nothing."""
-        action = plan.action
-        key = delivery_key(self.id, filter_name, action.name)
-        record = ActionRecord(
-            action.name, action.account, plan.work.service.name, plan.work.operation.name, DeliveryStatus.PLANNED
+def triggered(run: Run, records: Sequence[ActionRecord]) -> list[Wanted]:
+    """The events that the outcomes of a run raise; one that is unknown, or was left out, raises none."""
+    outcomes = {DeliveryStatus.SUCCEEDED: "success", DeliveryStatus.FAILED: "failure"}
+    return [
+        Wanted(
+            plan,
+            f"{delivery.label} on {plan.trigger.outcome}",
+            record.response if plan.trigger.outcome == "success" else record.error,
         )
-        request, repetition = None, Repetition.SAFE
-        is_wanted = self.only.includes(filter_name, action.name)
-        try:
-            values = plan.work.render(self.incoming.payload, self.envelope)
-            request, repetition = (
-                plan.work.request(values, self.pipeline.environment, key),
-                plan.work.repetition(values),
-            )
-            status = DeliveryStatus.PLANNED if is_wanted else DeliveryStatus.SKIPPED
-            record = replace(record, status=status, request=request)
-        except (ServiceError, CredentialError) as error:
-            status = DeliveryStatus.FAILED if is_wanted else DeliveryStatus.SKIPPED
-            record = replace(record, status=status, error=describe_error(error))
-        return Delivery(plan, filter_name, position, key, request, repetition, record)
-
-    async def deliver_all(self, deliveries: Sequence[Delivery], journal: Journal) -> list[ActionRecord]:
-        """Deliver in parallel; each outcome is durable when this returns, and soon after its delivery ends."""
-        waiting = [delivery for delivery in deliveries if not delivery.is_final]
-        records = [delivery.record for delivery in deliveries]
-        outcomes: list[FinishedDelivery] = []
-        left = len(waiting)
-        all_ended = asyncio.Event()
-        if not left:
-            await journal.finish([], self.ended(records))
-
-        async def deliver_one(delivery: Delivery) -> None:
-            nonlocal left
-            record = records[delivery.position] = await deliver(delivery, self.pipeline.connections, self.started)
-            outcomes.append(self.finished(delivery, record))
-            left -= 1
-            if not left:
-                all_ended.set()
-                await journal.finish(taken(outcomes), self.ended(records))
-            elif not await ends_within(all_ended, TOGETHER_SECONDS) and outcomes:
-                await journal.finish(taken(outcomes))
-
-        async with asyncio.TaskGroup() as group:
-            for delivery in waiting:
-                task = group.create_task(deliver_one(delivery), name=f"{delivery.filter}/{delivery.record.name}")
-                self.pipeline.track(task)
-        return records
-
-    def report(
-        self,
-        verdicts: list[FilterRecord],
-        matched: Sequence[int],
-        deliveries: Sequence[Delivery],
-        records: Sequence[ActionRecord],
-    ) -> RunRecord:
-        """The run's record: each filter with the outcomes of its actions."""
-        actions: dict[str, list[ActionRecord]] = {}
-        for delivery, record in zip(deliveries, records, strict=True):
-            actions.setdefault(delivery.filter, []).append(record)
-        for position in matched:
-            verdict = verdicts[position]
-            verdicts[position] = replace(verdict, actions=tuple(actions.get(verdict.name, ())))
-        return RunRecord(
-            self.id,
-            self.incoming.name,
-            self.pipeline.environment,
-            self.elapsed_ms(),
-            verdicts,
-            len(verdicts),
-            [verdicts[position] for position in matched],
-        )
-
-    def elapsed_ms(self) -> float:
-        """Milliseconds since the event came in."""
-        return (time.perf_counter() - self.started) * 1000
-
-    def accepted(self, verdicts: Sequence[FilterRecord], matched: Sequence[int]) -> AcceptedRun:
-        """The run as the journal keeps it from the start."""
-        payload = encode_json(self.incoming.payload)
-        are_many = len(verdicts) > KEPT_VERDICTS and not self.pipeline.explain
-        kept = [verdicts[position] for position in matched] if are_many else verdicts
-        return AcceptedRun(
-            self.id,
-            self.incoming.name,
-            self.pipeline.environment,
-            self.incoming.source,
-            self.incoming.idempotency_key,
-            self.received_at,
-            payload,
-            sha256(payload.encode()).hexdigest(),
-            encode_json([verdict.verdict() for verdict in kept]),
-            len(verdicts),
-            self.incoming.parent,
-        )
-
-    def planned(self, delivery: Delivery) -> PlannedDelivery:
-        """A delivery as the journal keeps it before anything is sent."""
-        record = delivery.record
-        return PlannedDelivery(
-            self.id,
-            delivery.position,
-            delivery.filter,
-            record.name,
-            record.service_account,
-            record.service,
-            record.action,
-            delivery.key,
-            record.status if delivery.is_final else "started",
-            encode_json(record.request),
-            encode_or_none(record.error),
-        )
-
-    def finished(self, delivery: Delivery, record: ActionRecord) -> FinishedDelivery:
-        """A delivery's outcome as the journal keeps it."""
-        return FinishedDelivery(
-            self.id,
-            delivery.position,
-            record.status,
-            record.attempts,
-            record.started_ms or 0.0,
-            record.duration_ms or 0.0,
-            encode_or_none(record.response),
-            encode_or_none(record.error),
-        )
-
-    def ended(self, records: Sequence[ActionRecord]) -> EndedRun:
-        """The run's end as the journal keeps it."""
-        return EndedRun(self.id, status_of([record.status for record in records]), self.elapsed_ms())
-
-
-def triggers_of(delivery: Delivery, outcome: ActionRecord) -> list[TriggerPlan]:
-    """The triggers that an outcome sets off; one that is unknown, or was left out, sets off none."""
-    of = {DeliveryStatus.SUCCEEDED: "success", DeliveryStatus.FAILED: "failure"}.get(outcome.status)
-    return [each for each in delivery.plan.triggers if each.trigger.outcome == of]
-
-
-def taken(outcomes: list[FinishedDelivery]) -> list[FinishedDelivery]:
-    """The outcomes that wait to be written, which then wait no more."""
-    waiting = outcomes.copy()
-    outcomes.clear()
-    return waiting
-
-
-async def ends_within(event: asyncio.Event, seconds: float) -> bool:
-    """Whether an event is set within a time."""
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True
-
-
-def encode_or_none(value: Any) -> str | None:
-    """JSON text, or None for nothing."""
-    return None if value is None else encode_json(value)
+        for delivery, record in zip(run.deliveries, records, strict=True)
+        for plan in delivery.triggers
+        if plan.trigger.outcome == outcomes.get(record.status)
+    ]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
+from msgspec import field as msgspec_field
 from msgspec.structs import replace
 
 from eventwire.accounts.lookup import missing_settings, with_defaults
@@ -109,6 +110,8 @@ class EventPlan(Struct, frozen=True):
     matcher: Matcher
     unmatched: tuple[FilterRecord, ...]
     """Each filter's record as it is where it does not match."""
+    kept_verdicts: dict[tuple[int, ...], str] = msgspec_field(default_factory=dict)
+    """Which filters matched, by their positions: the verdicts as the journal keeps them, as JSON text."""
 
     def validate(self, payload: Payload) -> None:
         """Raise PayloadError, with every violation, where the payload does not fit the model."""

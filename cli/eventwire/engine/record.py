@@ -16,11 +16,14 @@ class DeliveryStatus(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     SKIPPED = "skipped"
-    """Left out by `--only`."""
+    """Left out by `--only`, or done already by the run that is replayed."""
     UNKNOWN = "unknown"
     """It was sent, and whether it had its effect cannot be told."""
     PLANNED = "planned"
-    """A dry run: this is what would have been sent."""
+    """Not sent, or not sent again yet: of a dry run, what would have been."""
+
+
+FAILED_SO_FAR = DeliveryStatus.FAILED
 
 
 class RunStatus(StrEnum):
@@ -49,6 +52,11 @@ class ActionRecord(Struct, frozen=True):
     response: Any = None
     error: Mapping[str, Any] | None = None
     """`kind`, `message` and `next_step` of what went wrong."""
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether an attempt has failed and another follows."""
+        return self.status is DeliveryStatus.PLANNED and self.attempts > 0
 
     def as_dict(self) -> dict[str, Any]:
         """The delivery as data."""
@@ -112,8 +120,8 @@ class RunRecord(Struct, frozen=True):
 
     @property
     def status(self) -> RunStatus:
-        """What came of the actions together."""
-        return status_of([action.status for action in self.actions])
+        """What came of the actions together; one that is still to be tried again has not succeeded."""
+        return status_of([FAILED_SO_FAR if action.is_waiting else action.status for action in self.actions])
 
     @property
     def slowest_ms(self) -> float:

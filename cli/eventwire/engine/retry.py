@@ -19,6 +19,11 @@ def may_have_happened(error: Exception) -> bool:
     return isinstance(error, Unavailable) and error.sent and error.response is None
 
 
+def longest_delay_seconds(retry: Retry, attempt: int) -> float:
+    """The longest wait after the given attempt (from 1), as long as no server asks for more."""
+    return min(retry.max_delay_seconds, retry.first_delay_seconds * retry.factor ** (attempt - 1))
+
+
 def delay_seconds(retry: Retry, attempt: int, error: Exception) -> float:
     """How long to wait after the given attempt (from 1): exponential backoff with full jitter, at least Retry-After.
 
@@ -27,6 +32,10 @@ def delay_seconds(retry: Retry, attempt: int, error: Exception) -> float:
     """
     import random
 
-    bound = min(retry.max_delay_seconds, retry.first_delay_seconds * retry.factor ** (attempt - 1))
     asked = error.retry_after_seconds if isinstance(error, Unavailable) else None
-    return max(asked or 0.0, random.uniform(0, bound))  # noqa: S311 - spreads load, guards nothing
+    return max(asked or 0.0, random.uniform(0, longest_delay_seconds(retry, attempt)))  # noqa: S311 - spreads load
+
+
+def patience_seconds(retry: Retry, attempts: int) -> float:
+    """How long a delivery waits for an account that is paused: as long as its further attempts might have taken."""
+    return sum(longest_delay_seconds(retry, attempt) for attempt in range(attempts + 1, retry.attempts))

@@ -15,8 +15,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from eventwire.engine.pipeline import IncomingEvent, Pipeline
+from eventwire.engine.pipeline import Pipeline
 from eventwire.engine.record import ActionRecord, RunRecord
+from eventwire.engine.run import IncomingEvent
 from eventwire.errors import PayloadError, Place
 from eventwire.language.payloads import encode_json
 from eventwire.project.model import Project

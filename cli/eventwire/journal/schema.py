@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 
 APPLICATION_ID = 0x65777265  # "ewre": tells an eventwire journal from any other SQLite file
 
@@ -51,6 +52,48 @@ MIGRATIONS = (
     CREATE INDEX deliveries_open ON deliveries (status, run)
         WHERE status IN ('planned', 'started', 'failed', 'unknown');
     """,
+    # 2: who runs a run, retries that outlast a process, attempts, and what became of the unknown
+    """
+    ALTER TABLE runs ADD COLUMN owner TEXT;             -- the process that runs it (journal/owners.py); NULL: nobody
+    ALTER TABLE runs ADD COLUMN generation INTEGER NOT NULL DEFAULT 0; -- how many events raised each other before it
+    ALTER TABLE runs ADD COLUMN event_id TEXT;          -- the event's own id, where it came with one
+    ALTER TABLE runs ADD COLUMN event_time TEXT;        -- when it happened, where it said so
+    ALTER TABLE runs ADD COLUMN raised_by TEXT;         -- which outcome of the parent: filter/action on success
+    ALTER TABLE runs ADD COLUMN not_raised TEXT;        -- JSON: events that its outcomes could not raise
+    ALTER TABLE deliveries ADD COLUMN repetition TEXT NOT NULL DEFAULT 'unsafe'; -- safe, keyed, unsafe
+    ALTER TABLE deliveries ADD COLUMN due_at REAL;      -- when the next attempt is due; seconds since 1970
+    ALTER TABLE deliveries ADD COLUMN resolution TEXT;  -- JSON: what a person said of one that was unknown
+    DROP INDEX runs_by_time;
+    DROP INDEX runs_by_event;
+    DROP INDEX deliveries_open;
+    CREATE INDEX runs_by_event ON runs (event); -- ids sort by time, and each index ends with them
+    CREATE INDEX runs_that_failed ON runs (status) WHERE status IN ('partial', 'failed');
+    CREATE INDEX runs_by_parent ON runs (parent) WHERE parent IS NOT NULL;
+    CREATE INDEX runs_by_original ON runs (replay_of) WHERE replay_of IS NOT NULL;
+    CREATE INDEX deliveries_that_failed ON deliveries (status, run) WHERE status IN ('failed', 'unknown');
+
+    CREATE TABLE attempts (                 -- those that failed and were followed by another
+        run TEXT NOT NULL,
+        position INTEGER NOT NULL,
+        number INTEGER NOT NULL,            -- from 1
+        started_at REAL NOT NULL,           -- seconds since 1970
+        duration_ms REAL NOT NULL,
+        error TEXT NOT NULL,                -- JSON
+        response TEXT,                      -- JSON
+        PRIMARY KEY (run, position, number)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE account_states (           -- accounts that are paused, or have been
+        name TEXT NOT NULL,
+        environment TEXT NOT NULL,
+        state TEXT NOT NULL,                -- closed, open, half-open: its circuit
+        failures INTEGER NOT NULL,          -- in a row
+        paused_until REAL,                  -- seconds since 1970
+        last_error TEXT,                    -- a sentence
+        changed_at REAL NOT NULL,           -- seconds since 1970
+        PRIMARY KEY (name, environment)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 
 
@@ -80,7 +123,7 @@ def apply(connection: sqlite3.Connection, script: str, version: int) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         if connection.execute("PRAGMA user_version").fetchone()[0] < version:
-            for statement in script.split(";\n"):
+            for statement in statements_of(script):
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {version}")
@@ -88,6 +131,16 @@ def apply(connection: sqlite3.Connection, script: str, version: int) -> None:
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+
+
+def statements_of(script: str) -> Iterator[str]:
+    """The statements of a script, each of which ends a line, but for a comment."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
 
 
 def has_tables(connection: sqlite3.Connection) -> bool:

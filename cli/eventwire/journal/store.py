@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from eventwire.errors import EventwireError
+from eventwire.journal.identifiers import first_id
+from eventwire.journal.owners import Owner, forget, is_alive
 from eventwire.journal.schema import ForeignFile, migrate
 from eventwire.journal.writer import Statement, Writer
 
 if TYPE_CHECKING:
-    import asyncio
+    from asyncio import Future
+
+Result = TypeVar("Result")
+Row = Mapping[str, Any]
+"""A row, by the names of its columns in journal/schema.py."""
 
 FILE_NAME = "journal.sqlite3"
 
@@ -24,20 +31,39 @@ BUSY_SECONDS = 10.0
 
 INSERT_RUN = """
 INSERT INTO runs
-    (id, event, environment, source, idempotency_key, received_at, payload, payload_hash, status, filters, filter_count,
-     parent)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'running', ?, ?, ?)
+    (id, event, environment, source, idempotency_key, received_at, payload, payload_hash, filters, filter_count,
+     parent, raised_by, generation, replay_of, event_id, event_time, owner, status)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running')
 """
 INSERT_DELIVERY = """
 INSERT INTO deliveries
-    (run, position, filter, name, service_account, service, action, idempotency_key, status, request, error)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    (run, position, filter, name, service_account, service, action, idempotency_key, status, request, error, repetition)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-FINISH_DELIVERY = """
-UPDATE deliveries SET status = ?, attempts = ?, started_ms = ?, duration_ms = ?, response = ?, error = ?
+START_DELIVERY = "UPDATE deliveries SET status = 'started', due_at = NULL WHERE run = ? AND position = ?"
+INSERT_ATTEMPT = "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?)"
+POSTPONE_DELIVERY = """
+UPDATE deliveries SET status = 'planned', attempts = ?, due_at = ?, error = ?, started_ms = ?
 WHERE run = ? AND position = ?
 """
-FINISH_RUN = "UPDATE runs SET status = ?, duration_ms = ? WHERE id = ?"
+FINISH_DELIVERY = """
+UPDATE deliveries SET status = ?, attempts = ?, started_ms = ?, duration_ms = ?, response = ?, error = ?, due_at = NULL
+WHERE run = ? AND position = ?
+"""
+FINISH_RUN = "UPDATE runs SET status = ?, duration_ms = ?, not_raised = ? WHERE id = ?"
+LET_GO = "UPDATE runs SET owner = NULL, duration_ms = ? WHERE id = ? AND status = 'running'"
+# An action that failed, or is unknown, and that no replay of its run has done since.
+OPEN_ENDS = {
+    status: f"""
+SELECT coalesce(runs.replay_of, runs.id) FROM deliveries AS bad JOIN runs ON runs.id = bad.run
+WHERE bad.status = '{status}' AND NOT EXISTS (
+    SELECT 1 FROM runs AS later JOIN deliveries AS done ON done.run = later.id
+    WHERE later.replay_of = coalesce(runs.replay_of, runs.id) AND later.id > runs.id
+    AND done.filter = bad.filter AND done.name = bad.name AND done.status = 'succeeded')
+"""
+    for status in ("failed", "unknown")
+}
+NOTE_ACCOUNT = "INSERT OR REPLACE INTO account_states VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
 class JournalError(EventwireError):
@@ -51,7 +77,7 @@ class KeyTaken(Exception):
 
 
 class AcceptedRun(Struct, frozen=True):
-    """A run as it came in. Times are seconds since 1970; `payload` and `filters` are JSON text."""
+    """A run as it came in: a row of `runs`. Times are seconds since 1970; `payload` and `filters` are JSON text."""
 
     id: str
     event: str
@@ -61,14 +87,24 @@ class AcceptedRun(Struct, frozen=True):
     received_at: float
     payload: str
     payload_hash: str
+    """Tells a repeated key with another payload; empty where there is no key."""
     filters: str
     filter_count: int = 0
     parent: str | None = None
     """The run whose action's outcome raised the event."""
+    raised_by: str | None = None
+    """Which outcome: `on-event/store on success`."""
+    generation: int = 0
+    replay_of: str | None = None
+    """The run that it replays, or that the one it replays did."""
+    event_id: str | None = None
+    event_time: str | None = None
+    owner: str | None = None
+    """The process that runs it; filled in by the journal."""
 
 
 class PlannedDelivery(Struct, frozen=True):
-    """A delivery before anything is sent. `request` is JSON text; one that is skipped has `error` instead."""
+    """A delivery before anything is sent: a row of `deliveries`. `request` and `error` are JSON text."""
 
     run: str
     position: int
@@ -82,6 +118,25 @@ class PlannedDelivery(Struct, frozen=True):
     status: str
     request: str
     error: str | None = None
+    repetition: str = "unsafe"
+
+
+class PostponedDelivery(Struct, frozen=True):
+    """A delivery between two attempts, with the one that failed. `error` and `response` are JSON text."""
+
+    run: str
+    position: int
+    attempts: int
+    """How many have been made."""
+    started_at: float
+    """When the last began, seconds since 1970."""
+    duration_ms: float
+    started_ms: float
+    """When the first began, milliseconds since the run came in."""
+    due_at: float
+    """When the next is due, seconds since 1970."""
+    error: str
+    response: str | None = None
 
 
 class FinishedDelivery(Struct, frozen=True):
@@ -98,11 +153,24 @@ class FinishedDelivery(Struct, frozen=True):
 
 
 class EndedRun(Struct, frozen=True):
-    """How a run ended."""
+    """How a run ended; `not_raised` is JSON text, of events that its outcomes could not raise."""
 
     id: str
     status: str
     duration_ms: float
+    not_raised: str | None = None
+
+
+class AccountState(Struct, frozen=True):
+    """A service account's circuit: a row of `account_states`. Times are seconds since 1970."""
+
+    name: str
+    environment: str
+    state: str
+    failures: int
+    paused_until: float | None
+    last_error: str | None
+    changed_at: float
 
 
 class Journal:
@@ -110,95 +178,216 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         """Open the journal in a project's state folder, making it where there is none. Raises JournalError."""
+        self.folder = folder
         self.path = folder / FILE_NAME
         with translated(self.path):
             with closing(open_database(self.path)) as connection:
                 migrate(connection)
             self._reader = open_database(self.path)
-        self._writer = Writer(lambda: open_database(self.path))
+        self._writer: Writer | None = None
+        self._owner: Owner | None = None
 
     def close(self) -> None:
-        """Write what is waiting, and let go of the file."""
-        self._writer.close()
+        """Write what is waiting, and let go of the file and of the runs that have not ended."""
+        if self._writer is not None:
+            self._writer.close()
+        if self._owner is not None:
+            self._owner.close()
         self._reader.close()
+
+    # Writing
 
     async def begin(self, run: AcceptedRun, deliveries: Sequence[PlannedDelivery]) -> None:
         """Record a run and what it is about to send. Raises KeyTaken, JournalError."""
-        accepted: Statement = (
-            INSERT_RUN,
-            (
-                run.id,
-                run.event,
-                run.environment,
-                run.source,
-                run.idempotency_key,
-                run.received_at,
-                run.payload,
-                run.payload_hash,
-                run.filters,
-                run.filter_count,
-                run.parent,
-            ),
+        row = (*astuple(run)[:-1], self.owner)
+        await self._durable(
+            self._write([(INSERT_RUN, row), *[(INSERT_DELIVERY, astuple(each)) for each in deliveries]])
         )
-        await self._write([accepted, *map(insert_delivery, deliveries)])
+
+    async def start(self, run: str, position: int) -> None:
+        """Record that a delivery is about to be sent. Raises JournalError."""
+        await self._durable(self._write([(START_DELIVERY, (run, position))]))
+
+    async def postpone(self, delivery: PostponedDelivery) -> None:
+        """Record an attempt that failed, and when the next is due. Raises JournalError."""
+        key = (delivery.run, delivery.position)
+        error = delivery.error
+        attempt = (*key, delivery.attempts, delivery.started_at, delivery.duration_ms, error, delivery.response)
+        waits = (delivery.attempts, delivery.due_at, error, delivery.started_ms, *key)
+        await self._durable(self._write([(INSERT_ATTEMPT, attempt), (POSTPONE_DELIVERY, waits)]))
+
+    def finish_soon(self, outcome: FinishedDelivery) -> Future[None]:
+        """Hand over a delivery's outcome; the future is done once it is durable, or fails with SQLite's error."""
+        return self._write([finish_delivery(outcome)])
+
+    async def settled(self, writing: Sequence[Future[None]]) -> None:
+        """Wait until outcomes that were handed over are durable. Raises JournalError."""
+        for each in writing:
+            await self._durable(each)
 
     async def finish(self, outcomes: Sequence[FinishedDelivery], ended: EndedRun | None = None) -> None:
         """Record what came of deliveries and, with the last of them, that their run has ended. Raises JournalError."""
         statements = [finish_delivery(outcome) for outcome in outcomes]
         if ended:
-            statements.append((FINISH_RUN, (ended.status, ended.duration_ms, ended.id)))
-        await self._write(statements)
+            statements.append((FINISH_RUN, (ended.status, ended.duration_ms, ended.not_raised, ended.id)))
+        await self._durable(self._write(statements))
 
-    def find_by_key(self, event: str, environment: str, key: str) -> Mapping[str, Any] | None:
+    async def let_go(self, run: str, duration_ms: float) -> None:
+        """Leave what is left of a run to whoever takes it. Raises JournalError."""
+        await self._durable(self._write([(LET_GO, (duration_ms, run))]))
+
+    async def note_account(self, state: AccountState) -> None:
+        """Record the state of an account's circuit. Raises JournalError."""
+        await self._durable(self._write([(NOTE_ACCOUNT, astuple(state))]))
+
+    async def change(self, change: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Read and write in one transaction, and return what the change returns. Raises JournalError."""
+        result: Result = await self._durable(self._writer_of_this_process.write((), change))
+        return result
+
+    async def _durable(self, written: Future[Any]) -> Any:
+        import asyncio
+
+        with translated(self.path):
+            # the batch is in the writer's hands: leaving now must not lose track of whether it became durable
+            return await asyncio.shield(written)
+
+    def _write(self, statements: Sequence[Statement]) -> Future[Any]:
+        return self._writer_of_this_process.write(statements)
+
+    @property
+    def _writer_of_this_process(self) -> Writer:
+        if self._writer is None:
+            self._writer = Writer(lambda: open_database(self.path))
+        return self._writer
+
+    # Whose runs are whose
+
+    @property
+    def owner(self) -> str:
+        """This process's name in the journal. Raises JournalError."""
+        if self._owner is None:
+            with translated(self.path):
+                self._owner = Owner(self.folder)
+        return self._owner.name
+
+    def abandoned(self, environment: str | None = None) -> list[str]:
+        """The ids of the runs that have not ended and that no living process runs, oldest first."""
+        rows = self._rows(
+            "SELECT id, owner FROM runs WHERE status = 'running' AND coalesce(environment = ?, 1) ORDER BY id",
+            (environment,),
+        )
+        alive: dict[str | None, bool] = {None: False}
+        found = []
+        for row in rows:
+            owner = row["owner"]
+            if owner not in alive:
+                alive[owner] = is_alive(self.folder, owner)
+            if not alive[owner]:
+                found.append(row["id"])
+        return found
+
+    async def take(self, run: str) -> bool:
+        """Become the one who runs a run that was abandoned; False where another process was faster, or it has ended."""
+        row = self.run(run)
+        if row is None or row["status"] != "running" or (row["owner"] and is_alive(self.folder, row["owner"])):
+            return False
+        mine, before = self.owner, row["owner"]
+
+        def take_over(connection: sqlite3.Connection) -> bool:
+            taken = connection.execute(
+                "UPDATE runs SET owner = ? WHERE id = ? AND status = 'running' AND owner IS ?", (mine, run, before)
+            ).rowcount
+            left = (
+                before
+                and connection.execute(
+                    "SELECT 1 FROM runs WHERE status = 'running' AND owner = ? LIMIT 1", (before,)
+                ).fetchone()
+            )
+            if before and not left:
+                forget(self.folder, before)
+            return bool(taken)
+
+        return await self.change(take_over)
+
+    # Reading
+
+    def run(self, run: str) -> Row | None:
+        """A run, as a row of `runs`, or None."""
+        return self._one("SELECT * FROM runs WHERE id = ?", (run,))
+
+    def find_by_key(self, event: str, environment: str, key: str) -> Row | None:
         """The run that has an idempotency key, as a row of `runs`, or None."""
         return self._one(
             "SELECT * FROM runs WHERE event = ? AND environment = ? AND idempotency_key = ?", (event, environment, key)
         )
 
-    def deliveries(self, run: str) -> list[Mapping[str, Any]]:
+    def deliveries(self, run: str) -> list[Row]:
         """A run's deliveries, as rows, in the order they were planned."""
-        return list(self._rows("SELECT * FROM deliveries WHERE run = ? ORDER BY position", (run,)))
+        return self._rows("SELECT * FROM deliveries WHERE run = ? ORDER BY position", (run,))
 
-    def recent(self, limit: int) -> list[Mapping[str, Any]]:
+    def attempts(self, run: str) -> list[Row]:
+        """A run's attempts that failed and were followed by another, as rows, in order."""
+        return self._rows("SELECT * FROM attempts WHERE run = ? ORDER BY position, number", (run,))
+
+    def replays(self, run: str) -> list[Row]:
+        """The replays of a run, as rows of `runs`, in order."""
+        return self._rows("SELECT * FROM runs WHERE replay_of = ? ORDER BY id", (run,))
+
+    def children(self, run: str) -> list[Row]:
+        """The runs of the events that a run raised, as rows of `runs`, in order."""
+        return self._rows("SELECT * FROM runs WHERE parent = ? ORDER BY id", (run,))
+
+    def account_states(self) -> list[Row]:
+        """The circuits of the accounts that are paused or have been, as rows."""
+        return self._rows("SELECT * FROM account_states ORDER BY name, environment", ())
+
+    def recent(self, limit: int) -> list[Row]:
         """The newest runs, as rows of `runs`, newest first."""
-        return list(self._rows("SELECT * FROM runs ORDER BY received_at DESC LIMIT ?", (limit,)))
+        return self.runs(limit=limit)
 
     def runs(
-        self, *, event: str | None = None, status: str | None = None, since: float | None = None, limit: int
-    ) -> list[Mapping[str, Any]]:
-        """Runs as rows, newest first: of an event, of a status, received at or after a moment (seconds since 1970)."""
-        wanted = {"event = ?": event, "status = ?": status, "received_at >= ?": since}
-        given = {clause: value for clause, value in wanted.items() if value is not None}
-        where = f"WHERE {' AND '.join(given)}" if given else ""
-        sql = f"SELECT * FROM runs {where} ORDER BY received_at DESC LIMIT ?"
-        return list(self._rows(sql, (*given.values(), limit)))
+        self,
+        *,
+        event: str | None = None,
+        status: str | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        before: str | None = None,
+        limit: int,
+    ) -> list[Row]:
+        """Runs as rows, newest first: of an event, of a status, received between moments (seconds since 1970), older
+        than a run.
 
-    def runs_that_begin(self, text: str) -> list[Mapping[str, Any]]:
+        The status may be a run's, or `failed` and `unknown` for those with an action that is: the dead letters, and
+        what waits for somebody to look. What a replay has done since, or a person has settled, is neither.
+        """
+        wanted: dict[str, Any] = {"event = ?": event, "id < ?": before}
+        if since is not None:
+            wanted["id >= ?"] = first_id(since)
+        if until is not None:
+            wanted["id <= ?"] = first_id(until)
+        given = {clause: value for clause, value in wanted.items() if value is not None}
+        clauses = list(given)
+        if status in OPEN_ENDS:
+            clauses.append(f"id IN ({OPEN_ENDS[status]})")
+        elif status:
+            clauses.append("status = ?")
+            given["status"] = status
+        where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
+        return self._rows(f"SELECT * FROM runs {where} ORDER BY id DESC LIMIT ?", (*given.values(), limit))
+
+    def runs_that_begin(self, text: str) -> list[Row]:
         """The runs whose id begins with a text, in the order of their ids; not more than ten."""
         sql = "SELECT * FROM runs WHERE id >= ? AND id < ? ORDER BY id LIMIT 10"
-        return list(self._rows(sql, (text, text + "\U0010ffff")))
+        return self._rows(sql, (text, text + "\U0010ffff"))
 
-    def _one(self, sql: str, parameters: Sequence[Any]) -> Mapping[str, Any] | None:
-        return next(self._rows(sql, parameters), None)
+    def _one(self, sql: str, parameters: Sequence[Any]) -> Row | None:
+        return next(iter(self._rows(sql, parameters)), None)
 
-    def _rows(self, sql: str, parameters: Sequence[Any]) -> Iterator[Mapping[str, Any]]:
+    def _rows(self, sql: str, parameters: Sequence[Any]) -> list[Row]:
         with translated(self.path):
-            rows = self._reader.execute(sql, parameters).fetchall()
-        return iter([dict(row) for row in rows])
-
-    async def _write(self, statements: Sequence[Statement]) -> None:
-        import asyncio
-
-        loop = asyncio.get_running_loop()
-        written: asyncio.Future[None] = loop.create_future()
-
-        def done(error: BaseException | None) -> None:
-            loop.call_soon_threadsafe(settle, written, error)
-
-        self._writer.write(statements, done)
-        with translated(self.path):
-            # the batch is in the writer's hands: leaving now must not lose track of whether it became durable
-            await asyncio.shield(written)
+            return [dict(row) for row in self._reader.execute(sql, parameters)]
 
 
 @contextmanager
@@ -223,58 +412,16 @@ def open_database(path: Path) -> sqlite3.Connection:
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def settle(future: asyncio.Future[None], error: BaseException | None) -> None:
-    """Give a future the writer's word, unless nobody waits any more."""
-    if future.done():
-        return
-    if error is None:
-        future.set_result(None)
-    else:
-        future.set_exception(error)
-
-
-def insert_delivery(delivery: PlannedDelivery) -> Statement:
-    """The statement that records a delivery before it starts."""
-    return (
-        INSERT_DELIVERY,
-        (
-            delivery.run,
-            delivery.position,
-            delivery.filter,
-            delivery.name,
-            delivery.service_account,
-            delivery.service,
-            delivery.action,
-            delivery.idempotency_key,
-            delivery.status,
-            delivery.request,
-            delivery.error,
-        ),
-    )
-
-
 def finish_delivery(outcome: FinishedDelivery) -> Statement:
     """The statement that records what came of a delivery."""
-    return (
-        FINISH_DELIVERY,
-        (
-            outcome.status,
-            outcome.attempts,
-            outcome.started_ms,
-            outcome.duration_ms,
-            outcome.response,
-            outcome.error,
-            outcome.run,
-            outcome.position,
-        ),
-    )
+    run, position, *rest = astuple(outcome)
+    return FINISH_DELIVERY, (*rest, run, position)
 
 
 def sentence_of(error: BaseException) -> str:

@@ -3,33 +3,53 @@
 from __future__ import annotations
 
 import sqlite3
+from asyncio import Future, get_running_loop
 from collections.abc import Callable, Sequence
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Any
+from typing import Any, NamedTuple
 
 Statement = tuple[str, Sequence[Any]]
 """SQL with its parameters."""
-
-Done = Callable[[BaseException | None], None]
-"""Called from the writer's thread when a batch is durable (None), or could not be written."""
+Change = Callable[[sqlite3.Connection], Any]
+"""What is done within a transaction that is not known beforehand."""
 
 # What waits is committed together up to this many batches, so that one commit cannot grow without end.
 GROUP_SIZE = 1024
 
 
+class Batch(NamedTuple):
+    """Statements that are written together or not at all, or a change; and the future of whoever waits."""
+
+    statements: Sequence[Statement]
+    change: Change | None
+    done: Future[Any]
+
+
+Outcome = tuple[Batch, Any, BaseException | None]
+
+
 class Writer:
-    """Writes batches of statements; each batch is whole in the journal, durably, or not in it at all."""
+    """Writes batches; each is whole in the journal, durably, or not in it at all.
+
+    Batches of one group are written statement by statement, all batches' rows of a statement at once. So a batch must
+    not rely on another that is not durable yet.
+    """
 
     def __init__(self, open_connection: Callable[[], sqlite3.Connection]) -> None:
         self._open = open_connection
-        self._queue: SimpleQueue[tuple[Sequence[Statement], Done] | None] = SimpleQueue()
+        self._queue: SimpleQueue[Batch | None] = SimpleQueue()
+        self._next: list[Batch | None] = []
+        """What was taken from the queue and belongs to no group yet."""
         self._thread = Thread(target=self._work, name="journal", daemon=True)
         self._thread.start()
 
-    def write(self, statements: Sequence[Statement], done: Done) -> None:
-        """Hand over a batch; `done` is called once it is durable or has failed."""
-        self._queue.put((statements, done))
+    def write(self, statements: Sequence[Statement], change: Change | None = None) -> Future[Any]:
+        """Hand over a batch; the future is done once it is durable or has failed."""
+        done = get_running_loop().create_future()
+        self._queue.put(Batch(statements, change, done))
+        return done
 
     def close(self) -> None:
         """Write what was handed over, and stop."""
@@ -37,51 +57,136 @@ class Writer:
         self._thread.join()
 
     def _work(self) -> None:
-        connection = self._open()
+        connection: sqlite3.Connection | None = None
         try:
             while (group := self._next_group()) is not None:
-                commit(connection, group)
+                try:
+                    connection = connection or self._open()
+                    outcomes = commit(connection, group)
+                except Exception as error:
+                    outcomes = [(batch, None, error) for batch in group]
+                tell(outcomes)
         finally:
-            connection.close()
+            if connection is not None:
+                connection.close()
 
-    def _next_group(self) -> list[tuple[Sequence[Statement], Done]] | None:
+    def _next_group(self) -> list[Batch] | None:
         """All batches that are waiting, at least one; None when the writer is to stop."""
-        first = self._queue.get()
+        first = self._next.pop() if self._next else self._queue.get()
         if first is None:
             return None
         group = [first]
-        while len(group) < GROUP_SIZE and not self._queue.empty():
-            batch = self._queue.get()
-            if batch is None:
-                self._queue.put(None)
+        # a change stands alone: what it reads must not depend on its neighbours
+        while first.change is None and len(group) < GROUP_SIZE:
+            try:
+                batch = self._queue.get_nowait()
+            except Empty:
+                break
+            if batch is None or batch.change is not None:
+                self._next.append(batch)
                 break
             group.append(batch)
         return group
 
 
-def commit(connection: sqlite3.Connection, group: Sequence[tuple[Sequence[Statement], Done]]) -> None:
-    """Commit a group of batches in one transaction. A batch that fails alone does not take its neighbours along."""
+def tell(outcomes: Sequence[Outcome]) -> None:
+    """Pass the outcomes on to the event loops of those who wait, one call a loop. From the writer's thread."""
+    for loop in {batch.done.get_loop() for batch, _, _ in outcomes}:
+        mine = [each for each in outcomes if each[0].done.get_loop() is loop]
+        # a loop that was closed in the meantime has nobody left who waits
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(settle, mine)
+
+
+def settle(outcomes: Sequence[Outcome]) -> None:
+    """Give each who waits the writer's word, unless nobody waits any more. In the event loop."""
+    for batch, result, error in outcomes:
+        if batch.done.done():
+            continue
+        if error is None:
+            batch.done.set_result(result)
+        else:
+            batch.done.set_exception(error)
+
+
+def commit(connection: sqlite3.Connection, group: Sequence[Batch]) -> list[Outcome]:
+    """Commit a group in one transaction. A batch that fails does not take its neighbours along."""
+    if group[0].change is not None:
+        return [changed(connection, group[0])]
     try:
-        write_transaction(connection, [statement for statements, _ in group for statement in statements])
+        write_together(connection, group)
     except sqlite3.Error as error:
         if len(group) == 1:
-            group[0][1](error)
-            return
-        for batch in group:
-            commit(connection, [batch])
-    else:
-        for _, done in group:
-            done(None)
+            return [(group[0], None, error)]
+        return write_one_by_one(connection, group)
+    return [(batch, None, None) for batch in group]
 
 
-def write_transaction(connection: sqlite3.Connection, statements: Sequence[Statement]) -> None:
-    """Run statements in one transaction. Raises sqlite3.Error, with nothing written."""
-    connection.execute("BEGIN IMMEDIATE")
+def write_together(connection: sqlite3.Connection, group: Sequence[Batch]) -> None:
+    """Write a group, all rows of a statement at once: a third faster than row by row."""
+    rows: dict[str, list[Sequence[Any]]] = {}
+    for batch in group:
+        for sql, parameters in batch.statements:
+            rows.setdefault(sql, []).append(parameters)
+    with transaction(connection):
+        for sql, all_parameters in rows.items():
+            connection.executemany(sql, all_parameters)
+
+
+def write_one_by_one(connection: sqlite3.Connection, group: Sequence[Batch]) -> list[Outcome]:
+    """Write a group of which a batch fails: each may fail alone, and the others are committed together."""
+    outcomes: list[Outcome] = []
     try:
-        for sql, parameters in statements:
+        with transaction(connection):
+            for batch in group:
+                outcomes.append((batch, None, write_in_savepoint(connection, batch)))
+    except sqlite3.Error as error:
+        return [(batch, None, failed or error) for batch, _, failed in outcomes] + [
+            (batch, None, error) for batch in group[len(outcomes) :]
+        ]
+    return outcomes
+
+
+def write_in_savepoint(connection: sqlite3.Connection, batch: Batch) -> sqlite3.Error | None:
+    """Write one batch; what it raised, where it was undone. Raises sqlite3.Error where the transaction is lost too."""
+    connection.execute("SAVEPOINT batch")
+    try:
+        for sql, parameters in batch.statements:
             connection.execute(sql, parameters)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
+    except sqlite3.Error as error:
+        if not connection.in_transaction:
+            raise
+        connection.execute("ROLLBACK TO batch")
+        connection.execute("RELEASE batch")
+        return error
+    connection.execute("RELEASE batch")
+    return None
+
+
+def changed(connection: sqlite3.Connection, batch: Batch) -> Outcome:
+    """Make a change in a transaction of its own."""
+    assert batch.change is not None
+    try:
+        with transaction(connection):
+            result = batch.change(connection)
+    except Exception as error:
+        return batch, None, error
+    return batch, result, None
+
+
+class transaction:  # noqa: N801 - reads as what it is
+    """A transaction that is committed at the end of its block, or undone."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        try:
+            if kind is None:
+                self._connection.execute("COMMIT")
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")

@@ -70,6 +70,11 @@ def _decoder() -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(float_hook=read_decimal)
 
 
+def decode_json(text: str | bytes) -> Any:
+    """The data of JSON text that eventwire wrote itself; numbers keep every digit."""
+    return _decoder().decode(text)
+
+
 def _is_deeper(payload: Any, limit: int) -> bool:
     """Whether objects and lists are nested deeper than a limit."""
     level = [payload]

@@ -16,10 +16,8 @@ from eventwire.language.models import Model, compile_model, model_from_schema, r
 from eventwire.language.wildcards import check_template, parse_template
 from eventwire.project.field_values import check_fields, check_json, is_secret_name, report_secret
 from eventwire.project.model import (
-    DEFAULT_ATTEMPTS,
     DEFAULT_EXPIRY_MINUTES,
     DEFAULT_FILTER,
-    DEFAULT_MAX_AGE_SECONDS,
     DEFAULT_TIMEOUT_SECONDS,
     ENVIRONMENTS,
     NAME,
@@ -49,7 +47,13 @@ if TYPE_CHECKING:
 LONGEST_TIMEOUT_SECONDS = 86_400
 MOST_ATTEMPTS = 100
 LONGEST_RETENTION_DAYS = 36_500
-LONGEST_MAX_AGE_SECONDS = 31_536_000
+# The numbers of an action's `retry`, each with the most that it may be.
+RETRY_NUMBERS = {
+    "first-delay-seconds": 86_400,
+    "factor": 100,
+    "max-delay-seconds": 86_400,
+    "max-age-seconds": 31_536_000,
+}
 MOST_CONCURRENT = 10_000
 MOST_PER_SECOND = 1_000_000
 LONGEST_EXPIRY_MINUTES = 43_200
@@ -363,15 +367,15 @@ class Loader:
         return operation
 
     def retry(self, table: Table, keys: Keys) -> Retry:
-        """How often and for how long an action is attempted."""
+        """How often, how soon and for how long an action is attempted."""
         inner = self.table(table, "retry", keys)
-        self.unknown_keys(inner, (*keys, "retry"), ("attempts", "max-age-seconds"))
-        attempts = self.whole_number(inner, "attempts", (*keys, "retry"), MOST_ATTEMPTS)
-        age = self.positive(inner, "max-age-seconds", (*keys, "retry"), LONGEST_MAX_AGE_SECONDS)
-        return Retry(
-            DEFAULT_ATTEMPTS if attempts is None else attempts,
-            max_age_seconds=DEFAULT_MAX_AGE_SECONDS if age is None else age,
-        )
+        self.unknown_keys(inner, (*keys, "retry"), ("attempts", *RETRY_NUMBERS))
+        given: dict[str, Any] = {"attempts": self.whole_number(inner, "attempts", (*keys, "retry"), MOST_ATTEMPTS)}
+        for key, most in RETRY_NUMBERS.items():
+            given[key.replace("-", "_")] = self.positive(inner, key, (*keys, "retry"), most)
+        if given["factor"] is not None and given["factor"] < 1:
+            self.out_of_range((*keys, "retry", "factor"), "at least 1: each delay is as long as the last, or longer")
+        return Retry(**{name: value for name, value in given.items() if value is not None})
 
     def timeout(self, table: Table, keys: Keys) -> float:
         """How long an attempt may take."""

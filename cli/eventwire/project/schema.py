@@ -10,20 +10,20 @@ from eventwire.project.load import (
     BUTTON_STYLES,
     LONGEST_BUTTON_TEXT,
     LONGEST_EXPIRY_MINUTES,
-    LONGEST_MAX_AGE_SECONDS,
     LONGEST_RETENTION_DAYS,
     MOST_ATTEMPTS,
     MOST_CONCURRENT,
     MOST_PER_SECOND,
+    RETRY_NUMBERS,
 )
 from eventwire.project.model import (
     DEFAULT_ATTEMPTS,
     DEFAULT_EXPIRY_MINUTES,
-    DEFAULT_MAX_AGE_SECONDS,
     DEFAULT_TIMEOUT_SECONDS,
     ENVIRONMENTS,
     NAME,
     OUTCOMES,
+    Retry,
 )
 from eventwire.project.sources import KINDS as SOURCE_KINDS
 from eventwire.project.sources import SourceKind
@@ -157,15 +157,23 @@ def action_schema(services: Sequence[Service]) -> Schema:
 
 
 def retry_schema() -> Schema:
-    """How often and for how long an action is attempted."""
+    """How often, how soon and for how long an action is attempted."""
+    words = {
+        "first-delay-seconds": "The longest wait before the second attempt; each wait is a random part of its longest.",
+        "factor": "How many times longer each further wait may be.",
+        "max-delay-seconds": "The longest that a wait may become.",
+        "max-age-seconds": "How long after its run was accepted it may still be tried.",
+    }
     attempts = whole_number(MOST_ATTEMPTS) | {"default": DEFAULT_ATTEMPTS}
-    age = positive(LONGEST_MAX_AGE_SECONDS) | {"default": DEFAULT_MAX_AGE_SECONDS}
-    return table(
-        {
-            "attempts": described(attempts, "How often it is tried in all; 1 never retries."),
-            "max-age-seconds": described(age, "How long after its run was accepted it may still be tried."),
-        }
-    )
+    numbers = {
+        name: described(
+            (positive(most) | {"default": getattr(Retry(), name.replace("-", "_"))})
+            | ({"minimum": 1} if name == "factor" else {}),
+            words[name],
+        )
+        for name, most in RETRY_NUMBERS.items()
+    }
+    return table({"attempts": described(attempts, "How often it is tried in all; 1 never retries."), **numbers})
 
 
 def button_schema() -> Schema:

@@ -9,8 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from eventwire.engine.pipeline import IncomingEvent, Pipeline
+from eventwire.engine.pipeline import Pipeline
 from eventwire.engine.record import RunRecord
+from eventwire.engine.run import IncomingEvent
 from eventwire.errors import UsageError
 from eventwire.journal.store import Journal
 from eventwire.project.edit import add_account, add_action

@@ -9,7 +9,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-from eventwire.engine.pipeline import IncomingEvent, Pipeline
+from eventwire.engine.pipeline import Pipeline
+from eventwire.engine.run import IncomingEvent
 from eventwire.engine.selection import Selection
 from eventwire.errors import EventwireError, ExitCode, PayloadError, UsageError
 from eventwire.language.payloads import LIMIT_BYTES, read_payload

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import click
 from msgspec import Struct
 
-from eventwire.engine.pipeline import IncomingEvent, Pipeline
+from eventwire.engine.pipeline import Pipeline
 from eventwire.engine.record import ActionRecord, DeliveryStatus, Raised, RunRecord
+from eventwire.engine.run import IncomingEvent
 from eventwire.engine.selection import Selection, select
 from eventwire.errors import ExitCode, UsageError
 from eventwire.journal.store import Journal

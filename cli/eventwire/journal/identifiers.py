@@ -7,12 +7,23 @@ import time
 from hashlib import sha256
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
+PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 
 
 def new_run_id() -> str:
     """A name for a run: 26 characters that sort by time, as a ULID does (48 bits of milliseconds, 80 random)."""
     number = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10))
-    return "".join(ALPHABET[(number >> shift) & 31] for shift in range(125, -5, -5))
+    return in_base_32(number)
+
+
+def first_id(seconds: float) -> str:
+    """The smallest id of a run that came in at a moment, seconds since 1970: ids sort by time."""
+    return in_base_32(max(0, int(seconds * 1000)) << 80)
+
+
+def in_base_32(number: int) -> str:
+    """A number of 128 bits as 26 characters."""
+    return "".join([PAIRS[(number >> shift) & 1023] for shift in range(120, -10, -10)])
 
 
 def delivery_key(run: str, filter_name: str, action: str) -> str:

@@ -1,0 +1,335 @@
+"""One event on its way through a pipeline: what it is, what it is about to send, and the rows that the journal keeps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any, overload
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from eventwire.engine.delivery import Delivery, describe_error
+from eventwire.engine.plan import ActionPlan, EventPlan
+from eventwire.engine.record import ActionRecord, DeliveryStatus, FilterRecord, RunRecord
+from eventwire.engine.selection import EVERYTHING, Selection
+from eventwire.errors import CredentialError, ServiceError
+from eventwire.journal.identifiers import delivery_key, new_run_id
+from eventwire.journal.store import AcceptedRun, FinishedDelivery, PlannedDelivery, PostponedDelivery
+from eventwire.language.payloads import encode_json
+from eventwire.services.declare import Repetition, Request
+
+# Of an event with more filters, the journal keeps the verdicts of those that matched: an event costs what matches it.
+KEPT_VERDICTS = 100
+
+
+class Replay(Struct, frozen=True):
+    """What a run replays."""
+
+    original: str
+    """The run that came in first, also where this replays a replay."""
+    received_at: float
+    """When that came in, seconds since 1970."""
+    done: Mapping[str, str] = {}
+    """Actions that are done already, as `filter/action`, each with the run that did them."""
+    is_anew: bool = False
+    """Whether it is sent under keys of its own, so that servers take it for another."""
+
+
+class IncomingEvent(Struct, frozen=True):
+    """An event as it comes in: a CloudEvent's `data` with what its envelope is made of."""
+
+    name: str
+    payload: Mapping[str, Any]
+    source: str = "cli"
+    """Where it came from: `cli`, `http` …"""
+    idempotency_key: str | None = None
+    id: str | None = None
+    """Its own id, as `{event.id}` gives it; the run's where it has none."""
+    time: str | None = None
+    """When it happened, ISO 8601; now where nothing is said."""
+    parent: str | None = None
+    """The run whose action's outcome raised it."""
+    raised_by: str | None = None
+    """Which outcome: `on-event/store on success`."""
+    generation: int = 0
+    """How many events raised each other before it."""
+    replay: Replay | None = None
+
+
+class Verdicts(Sequence[FilterRecord]):
+    """Every filter's record, without a copy of those that did not match: there may be thousands."""
+
+    def __init__(self, unmatched: Sequence[FilterRecord], matched: Mapping[int, FilterRecord]) -> None:
+        """`unmatched` is each filter's record as it is where it does not match; `matched` are by position."""
+        self._unmatched = unmatched
+        self._matched = matched
+
+    @overload
+    def __getitem__(self, position: int) -> FilterRecord: ...
+    @overload
+    def __getitem__(self, position: slice) -> Sequence[FilterRecord]: ...
+    def __getitem__(self, position: int | slice) -> FilterRecord | Sequence[FilterRecord]:
+        if isinstance(position, slice):
+            return list(self)[position]
+        return self._matched.get(range(len(self))[position]) or self._unmatched[position]
+
+    def __iter__(self) -> Iterator[FilterRecord]:
+        matched = self._matched
+        return (matched.get(position) or each for position, each in enumerate(self._unmatched))
+
+    def __len__(self) -> int:
+        return len(self._unmatched)
+
+
+class Run:
+    """One event, with its deliveries."""
+
+    def __init__(
+        self,
+        *,
+        id: str,
+        event: str,
+        environment: str,
+        payload: Mapping[str, Any],
+        envelope: Mapping[str, Any],
+        received_at: float,
+        generation: int,
+        filters: Sequence[FilterRecord],
+        filter_count: int,
+        deliveries: list[Delivery],
+    ) -> None:
+        """`filters` have no actions yet. Times are seconds since 1970."""
+        self.id = id
+        self.event = event
+        self.environment = environment
+        self.payload = payload
+        self.envelope = envelope
+        self.received_at = received_at
+        self.generation = generation
+        self.filters = filters
+        self.filter_count = filter_count
+        self.deliveries = deliveries
+        self.started = time.perf_counter()
+        self.unwritten: list[Delivery] = []
+        """Deliveries whose outcome is known and not in the journal yet."""
+        self.interrupted: list[PostponedDelivery] = []
+        """Attempts that a crash cut off, where another follows."""
+
+    def elapsed_ms(self) -> float:
+        """Milliseconds since the event came in."""
+        return (time.perf_counter() - self.started) * 1000
+
+    def report(self, records: Sequence[ActionRecord]) -> RunRecord:
+        """The run's record: each filter with the outcomes of its actions, which are in the order of the deliveries."""
+        actions: dict[str, list[ActionRecord]] = {}
+        for delivery, record in zip(self.deliveries, records, strict=True):
+            actions.setdefault(delivery.filter, []).append(record)
+        matched = {
+            position: replace(each, actions=tuple(actions.get(each.name, ()))) for position, each in self.matching()
+        }
+        return RunRecord(
+            self.id,
+            self.event,
+            self.environment,
+            self.elapsed_ms(),
+            Verdicts(self.filters, matched),
+            self.filter_count,
+            list(matched.values()),
+        )
+
+    def matching(self) -> list[tuple[int, FilterRecord]]:
+        """The filters that matched, each with its position among the run's filters."""
+        return [(position, each) for position, each in enumerate(self.filters) if each.matched]
+
+    def finished(self, delivery: Delivery, record: ActionRecord) -> FinishedDelivery:
+        """A delivery's outcome as the journal keeps it."""
+        return FinishedDelivery(
+            self.id,
+            delivery.position,
+            record.status,
+            record.attempts,
+            record.started_ms or 0.0,
+            record.duration_ms or 0.0,
+            encode_or_none(record.response),
+            encode_or_none(record.error),
+        )
+
+
+class NewRun(Run):
+    """An event that has just come in: matched and rendered, and not in the journal yet."""
+
+    def __init__(
+        self,
+        plan: EventPlan,
+        incoming: IncomingEvent,
+        environment: str,
+        *,
+        only: Selection = EVERYTHING,
+        explain: bool = False,
+    ) -> None:
+        """Match and render; `explain` asks for each filter's explanation."""
+        now = time.time()
+        self.incoming = incoming
+        self.plan = plan
+        self.only = only
+        replay = incoming.replay
+        run_id = new_run_id()
+        received_at = replay.received_at if replay else now
+        super().__init__(
+            id=run_id,
+            event=incoming.name,
+            environment=environment,
+            payload=incoming.payload,
+            envelope={
+                "id": incoming.id or (replay.original if replay else run_id),
+                "name": incoming.name,
+                "time": incoming.time or iso_8601(received_at),
+                "source": incoming.source,
+                "environment": environment,
+            },
+            received_at=now,
+            generation=incoming.generation,
+            filters=plan.unmatched,
+            filter_count=len(plan.filters),
+            deliveries=[],
+        )
+        self.is_explained = explain
+        self.matched = plan.matcher.matching(incoming.payload, self.envelope)
+        self.deliveries = self.render()
+        if explain:
+            self.filters = [
+                replace(each, explanation=plan.filters[position].explain(incoming.payload, self.envelope))
+                for position, each in enumerate(plan.unmatched)
+            ]
+
+    def matching(self) -> list[tuple[int, FilterRecord]]:
+        return [(position, replace(self.filters[position], matched=True)) for position in self.matched]
+
+    def render(self) -> list[Delivery]:
+        """What the filters that matched are about to send, in the order of the project file."""
+        filters = [self.plan.filters[position] for position in self.matched]
+        plans = [(each.filter.name, action) for each in filters for action in each.actions]
+        return [self.render_action(position, *plan) for position, plan in enumerate(plans)]
+
+    def render_action(self, position: int, filter_name: str, plan: ActionPlan) -> Delivery:
+        """One delivery; where its request cannot be made, one that has failed already and sends nothing."""
+        action, work = plan.action, plan.work
+        replay = self.incoming.replay
+        root = replay.original if replay and not replay.is_anew else self.id
+        key = delivery_key(root, filter_name, action.name)
+        is_wanted = self.only.includes(filter_name, action.name)
+        done_by = replay.done.get(f"{filter_name}/{action.name}") if replay else None
+        request: Request | None = None
+        repetition = Repetition.SAFE
+        error: Mapping[str, Any] | None = None
+        status = DeliveryStatus.PLANNED if is_wanted and not done_by else DeliveryStatus.SKIPPED
+        try:
+            values = work.render(self.payload, self.envelope)
+            request = work.request(values, self.environment, key)
+            repetition = work.repetition(values)
+        except (ServiceError, CredentialError) as failure:
+            error = describe_error(failure)
+            if status is DeliveryStatus.PLANNED:
+                status = DeliveryStatus.FAILED
+        if done_by:
+            error = {"kind": "done", "message": f"Run {done_by} has done it already.", "next_step": None}
+        return Delivery(
+            run=self.id,
+            position=position,
+            filter=filter_name,
+            service=work.service,
+            operation=work.operation,
+            key=key,
+            request=request,
+            repetition=repetition,
+            record=ActionRecord(
+                action.name,
+                action.account,
+                work.service.name,
+                work.operation.name,
+                status,
+                request=request,
+                error=error,
+            ),
+            retry=action.retry,
+            timeout_seconds=action.timeout_seconds,
+            triggers=plan.triggers,
+        )
+
+    def accepted(self) -> AcceptedRun:
+        """The run as the journal keeps it from the start."""
+        incoming = self.incoming
+        payload = encode_json(incoming.payload)
+        return AcceptedRun(
+            self.id,
+            incoming.name,
+            self.environment,
+            incoming.source,
+            incoming.idempotency_key,
+            self.received_at,
+            payload,
+            sha256(payload.encode()).hexdigest() if incoming.idempotency_key else "",
+            self.kept_verdicts(),
+            self.filter_count,
+            incoming.parent,
+            incoming.raised_by,
+            incoming.generation,
+            incoming.replay.original if incoming.replay else None,
+            incoming.id,
+            incoming.time,
+        )
+
+    def kept_verdicts(self) -> str:
+        """The filters' verdicts as the journal keeps them, as JSON text."""
+        if self.is_explained:
+            return encode_json([each.verdict() for each in Verdicts(self.filters, dict(self.matching()))])
+        key = tuple(self.matched)
+        kept = self.plan.kept_verdicts.get(key)
+        if kept is None:
+            are_many = self.filter_count > KEPT_VERDICTS
+            matching = dict(self.matching())
+            verdicts = matching.values() if are_many else Verdicts(self.filters, matching)
+            kept = encode_json([each.verdict() for each in verdicts])
+            if len(self.plan.kept_verdicts) < KEPT_VERDICTS:
+                self.plan.kept_verdicts[key] = kept
+        return kept
+
+    def planned(self, *, is_free: Mapping[str, bool]) -> list[PlannedDelivery]:
+        """The deliveries as the journal keeps them before anything is sent.
+
+        `is_free` says of each account whether its deliveries start at once; these are kept as started.
+        """
+        rows = []
+        for delivery in self.deliveries:
+            record = delivery.record
+            delivery.is_started = not delivery.is_final and is_free[record.service_account]
+            rows.append(
+                PlannedDelivery(
+                    self.id,
+                    delivery.position,
+                    delivery.filter,
+                    record.name,
+                    record.service_account,
+                    record.service,
+                    record.action,
+                    delivery.key,
+                    "started" if delivery.is_started else record.status,
+                    encode_json(record.request),
+                    encode_or_none(record.error),
+                    delivery.repetition,
+                )
+            )
+        return rows
+
+
+def iso_8601(seconds: float) -> str:
+    """A moment as `{event.time}` gives it: UTC, to the millisecond."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def encode_or_none(value: Any) -> str | None:
+    """JSON text, or None for nothing."""
+    return None if value is None else encode_json(value)
