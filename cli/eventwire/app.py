@@ -39,6 +39,8 @@ COMMANDS: dict[str, dict[str, str]] = {
     },
     "Run": {
         "run": "Run an event through its filters and actions.",
+        "replay": "Run runs of the journal once more.",
+        "recover": "Bring runs to their end that a crash left over.",
         "test": "Run the project's tests, without sending anything.",
         "check": "Find every error in the project.",
     },

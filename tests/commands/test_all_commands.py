@@ -44,6 +44,8 @@ LINES = {
     "remove:action": ["remove:action", "new-customer", "on-event", "remember", "--yes"],
     "remove:service-account": ["remove:service-account", "lines", "--yes"],
     "run": ["run", "new-customer"],
+    "replay": ["replay", "0", "--plan"],
+    "recover": ["recover"],
     "test": ["test"],
     "check": ["check"],
     "history": ["history"],
@@ -60,7 +62,7 @@ LINES = {
 @pytest.fixture(autouse=True)
 def a_run(request):
     """A run for the command that shows one."""
-    if "shop" in request.fixturenames and "inspect" in request.node.name:
+    if "shop" in request.fixturenames and any(name in request.node.name for name in ("inspect", "replay")):
         assert tool("run", "new-customer", folder=request.getfixturevalue("shop")).exit_code == 0
 
 

@@ -105,7 +105,7 @@ def test_each_line_and_the_bad_ones_by_number(shop):
 def test_each_takes_no_other_payload(shop):
     result = tool("run", "new-customer", "--each", "@x", "--data", "{}", folder=shop)
     assert result.exit_code == 2
-    assert result.stderr == ("Error: --each takes its payloads from its file.\nLeave out --data, --set and --key.\n")
+    assert result.stderr == ("Error: --each takes its payloads from its file.\nLeave out --data and --set.\n")
 
 
 def test_violations_are_all_listed_by_path(shop):

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 @command
 @click.option("--event", metavar="EVENT", shell_complete=completion.events, help="Only this event's.")
-@click.option("--status", type=click.Choice(["running", "succeeded", "partial", "failed"]), help="Only these.")
+@click.option(
+    "--status",
+    type=click.Choice(["running", "succeeded", "partial", "failed", "unknown"]),
+    help="Only these. failed and unknown: with an action that is, and that no replay has done since.",
+)
 @click.option("--since", metavar="T", help="Only since then: 30m, 2h or 3d ago, or 2026-11-23T15:00:00Z.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="At most so many.")
 def history(session: Session, event: str | None, status: str | None, since: str | None, limit: int) -> None:

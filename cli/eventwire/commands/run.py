@@ -24,11 +24,16 @@ if TYPE_CHECKING:
 @click.option(
     "--only", multiple=True, metavar="FILTER[/ACTION]", shell_complete=completion.selections, help="Deliver only these."
 )
-@click.option("--key", metavar="IDEMPOTENCY_KEY", help="The same key gives the first run's result, and runs nothing.")
+@click.option(
+    "--key",
+    metavar="IDEMPOTENCY_KEY",
+    help="The same key gives the first run's result, and runs nothing; with --each of wildcards: 'order-{id}'.",
+)
 @click.option("--each", metavar="@FILE.ndjson", help="Run every line of a file, or of @- for standard input.")
 @click.option(
     "--concurrency", type=click.IntRange(1, 10_000), default=64, show_default=True, help="Events of --each at once."
 )
+@click.option("--detach", is_flag=True, help="Leave further attempts of what fails to serve or recover.")
 def run(
     session: Session,
     event: str | None,
@@ -42,6 +47,7 @@ def run(
     key: str | None,
     each: str | None,
     concurrency: int,
+    detach: bool,
 ) -> int:
     """The payload is validated, the filters decide, and the actions of all that match run in parallel.
 
@@ -50,5 +56,5 @@ def run(
     # the engine is imported here, so that help and completion do not wait for it
     from eventwire.terminal.running import Wish, run_event
 
-    wish = Wish(data, settings, live, yes, dry_run, explain, only, key, each, concurrency)
+    wish = Wish(data, settings, live, yes, dry_run, explain, only, key, each, concurrency, detach)
     return run_event(session, event, wish)

@@ -30,8 +30,6 @@ class Replay(Struct, frozen=True):
 
     original: str
     """The run that came in first, also where this replays a replay."""
-    received_at: float
-    """When that came in, seconds since 1970."""
     done: Mapping[str, str] = {}
     """Actions that are done already, as `filter/action`, each with the run that did them."""
     is_anew: bool = False
@@ -57,6 +55,8 @@ class IncomingEvent(Struct, frozen=True):
     generation: int = 0
     """How many events raised each other before it."""
     replay: Replay | None = None
+    run: str | None = None
+    """The run's id, where it is known beforehand; a new one is made otherwise."""
 
 
 class Verdicts(Sequence[FilterRecord]):
@@ -175,18 +175,16 @@ class NewRun(Run):
         self.incoming = incoming
         self.plan = plan
         self.only = only
-        replay = incoming.replay
-        run_id = new_run_id()
-        received_at = replay.received_at if replay else now
+        run_id = incoming.run or new_run_id()
         super().__init__(
             id=run_id,
             event=incoming.name,
             environment=environment,
             payload=incoming.payload,
             envelope={
-                "id": incoming.id or (replay.original if replay else run_id),
+                "id": incoming.id or run_id,
                 "name": incoming.name,
-                "time": incoming.time or iso_8601(received_at),
+                "time": incoming.time or iso_8601(now),
                 "source": incoming.source,
                 "environment": environment,
             },

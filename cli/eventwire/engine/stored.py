@@ -68,9 +68,8 @@ def decode(text: str | None) -> Any:
 
 def envelope_of(run: Row) -> dict[str, Any]:
     """The envelope that a run's conditions and wildcards saw."""
-    original = run["replay_of"] or run["id"]
     return {
-        "id": run["event_id"] or original,
+        "id": run["event_id"] or run["id"],
         "name": run["event"],
         "time": run["event_time"] or iso_8601(run["received_at"]),
         "source": run["source"],

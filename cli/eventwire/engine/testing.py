@@ -95,7 +95,7 @@ async def run_test(pipeline: Pipeline, test: PipelineTest) -> Tried:
     from time import perf_counter
 
     begun = perf_counter()
-    incoming = IncomingEvent(test.event, test.payload, test.source, id=test.event_id, time=test.time)
+    incoming = IncomingEvent(test.event, test.payload, test.source, id=test.event_id, time=test.time, run=test.event_id)
     try:
         record = await pipeline.run(incoming, dry_run=True)
     except PayloadError as error:

@@ -51,15 +51,20 @@ UPDATE deliveries SET status = ?, attempts = ?, started_ms = ?, duration_ms = ?,
 WHERE run = ? AND position = ?
 """
 FINISH_RUN = "UPDATE runs SET status = ?, duration_ms = ?, not_raised = ? WHERE id = ?"
+RESOLVE_DELIVERY = """
+UPDATE deliveries SET status = ?, resolution = ? WHERE run = ? AND position = ? AND status = 'unknown'
+"""
+RESOLVE_RUN = "UPDATE runs SET status = ? WHERE id = ?"
 LET_GO = "UPDATE runs SET owner = NULL, duration_ms = ? WHERE id = ? AND status = 'running'"
-# An action that failed, or is unknown, and that no replay of its run has done since.
+# Actions that failed, or are unknown, and that no replay of their run has done since: `original` is the run that came
+# in first. One that replays have tried again and again is there once, as the latest of them left it.
 OPEN_ENDS = {
     status: f"""
-SELECT coalesce(runs.replay_of, runs.id) FROM deliveries AS bad JOIN runs ON runs.id = bad.run
+SELECT coalesce(runs.replay_of, runs.id) AS original, bad.* FROM deliveries AS bad JOIN runs ON runs.id = bad.run
 WHERE bad.status = '{status}' AND NOT EXISTS (
-    SELECT 1 FROM runs AS later JOIN deliveries AS done ON done.run = later.id
+    SELECT 1 FROM runs AS later JOIN deliveries AS other ON other.run = later.id
     WHERE later.replay_of = coalesce(runs.replay_of, runs.id) AND later.id > runs.id
-    AND done.filter = bad.filter AND done.name = bad.name AND done.status = 'succeeded')
+    AND other.filter = bad.filter AND other.name = bad.name AND other.status IN ('succeeded', 'failed', 'unknown'))
 """
     for status in ("failed", "unknown")
 }
@@ -236,6 +241,11 @@ class Journal:
         """Leave what is left of a run to whoever takes it. Raises JournalError."""
         await self._durable(self._write([(LET_GO, (duration_ms, run))]))
 
+    async def resolve(self, run: str, positions: Sequence[int], status: str, resolution: str, run_status: str) -> None:
+        """Record what a person says became of deliveries that are unknown, as JSON text. Raises JournalError."""
+        rows = [(RESOLVE_DELIVERY, (status, resolution, run, position)) for position in positions]
+        await self._durable(self._write([*rows, (RESOLVE_RUN, (run_status, run))]))
+
     async def note_account(self, state: AccountState) -> None:
         """Record the state of an account's circuit. Raises JournalError."""
         await self._durable(self._write([(NOTE_ACCOUNT, astuple(state))]))
@@ -271,21 +281,18 @@ class Journal:
                 self._owner = Owner(self.folder)
         return self._owner.name
 
-    def abandoned(self, environment: str | None = None) -> list[str]:
-        """The ids of the runs that have not ended and that no living process runs, oldest first."""
+    def abandoned(self, environment: str | None = None, *, handed_over: bool = True) -> list[Row]:
+        """The runs that have not ended and that no living process runs, as rows, oldest first.
+
+        `handed_over` are those whose process left the rest to others; without them, only those whose process died.
+        """
         rows = self._rows(
-            "SELECT id, owner FROM runs WHERE status = 'running' AND coalesce(environment = ?, 1) ORDER BY id",
+            "SELECT id, event, environment, owner FROM runs WHERE status = 'running' AND coalesce(environment = ?, 1) "
+            "ORDER BY id",
             (environment,),
         )
-        alive: dict[str | None, bool] = {None: False}
-        found = []
-        for row in rows:
-            owner = row["owner"]
-            if owner not in alive:
-                alive[owner] = is_alive(self.folder, owner)
-            if not alive[owner]:
-                found.append(row["id"])
-        return found
+        alive = {owner: is_alive(self.folder, owner) for owner in {row["owner"] for row in rows} if owner}
+        return [row for row in rows if not alive.get(row["owner"], not handed_over)]
 
     async def take(self, run: str) -> bool:
         """Become the one who runs a run that was abandoned; False where another process was faster, or it has ended."""
@@ -330,6 +337,11 @@ class Journal:
         """A run's attempts that failed and were followed by another, as rows, in order."""
         return self._rows("SELECT * FROM attempts WHERE run = ? ORDER BY position, number", (run,))
 
+    def open_ends(self, run: str, status: str) -> list[Row]:
+        """A run's actions that failed or are unknown and that no replay has done since: rows of `deliveries`."""
+        sql = f"SELECT * FROM ({OPEN_ENDS[status]}) WHERE original = ? ORDER BY run, position"
+        return self._rows(sql, (run,))
+
     def replays(self, run: str) -> list[Row]:
         """The replays of a run, as rows of `runs`, in order."""
         return self._rows("SELECT * FROM runs WHERE replay_of = ? ORDER BY id", (run,))
@@ -370,7 +382,7 @@ class Journal:
         given = {clause: value for clause, value in wanted.items() if value is not None}
         clauses = list(given)
         if status in OPEN_ENDS:
-            clauses.append(f"id IN ({OPEN_ENDS[status]})")
+            clauses.append(f"id IN (SELECT original FROM ({OPEN_ENDS[status]}))")
         elif status:
             clauses.append("status = ?")
             given["status"] = status

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-from eventwire.engine.pipeline import Pipeline
+from eventwire.engine.pipeline import KeyReused, Pipeline
 from eventwire.engine.run import IncomingEvent
 from eventwire.engine.selection import Selection
-from eventwire.errors import EventwireError, ExitCode, PayloadError, UsageError
+from eventwire.errors import EventwireError, ExitCode, PayloadError, Rejected, UsageError
+from eventwire.fields import Context, Field
+from eventwire.journal.store import JournalError
+from eventwire.language.findings import LanguageError
 from eventwire.language.payloads import LIMIT_BYTES, read_payload
+from eventwire.language.template_checks import check_template
+from eventwire.language.wildcards import parse_template
 from eventwire.project.model import Event
 from eventwire.terminal.loop import Stopping
-from eventwire.terminal.running import everything_raised
+from eventwire.terminal.recovering import recovering
+from eventwire.terminal.running import Wish, everything_raised
 from eventwire.terminal.session import Session, is_terminal
 from eventwire.terminal.waterfall import milliseconds
 
+KeyOf = Callable[[Mapping[str, Any]], str | None]
+"""An event's idempotency key, by its payload. Raises Rejected where a value is missing."""
 # Bad lines and failed actions are told one by one up to this many, and counted after that.
 TOLD = 100
 
@@ -31,6 +39,8 @@ class Tally:
     counts: dict[str, int] = field(default_factory=lambda: {"succeeded": 0, "partial": 0, "failed": 0, "invalid": 0})
     problems: list[dict[str, Any]] = field(default_factory=list)
     interrupted: bool = False
+    broken: EventwireError | None = None
+    """What ended it early: the journal cannot be written any more."""
 
     @property
     def events(self) -> int:
@@ -64,35 +74,41 @@ async def run_each(
     session: Session,
     pipeline: Pipeline,
     event: Event,
-    source: str,
-    concurrency: int,
+    wish: Wish,
     only: Selection,
-    dry_run: bool,
 ) -> int:
     """Run every line of `@FILE` or `@-`; returns the exit code. A bad line is told, and the rest go on."""
+    source = str(wish.each)
     tally = Tally()
     started = time.perf_counter()
     stopping = Stopping(session, pipeline)
     stopping.listen()
     lines = numbered_lines(session, source)
+    key_of = key_template(event, wish.key)
 
     async def worker(advance: Any) -> None:
         # workers share one generator: the next line is read only when somebody is free to run it
         for number, line in lines:
-            if stopping.wanted:
+            if stopping.wanted or tally.broken:
                 return
-            await run_line(session, pipeline, event, number, line, only, dry_run, tally)
+            try:
+                await run_line(session, pipeline, event, number, line, only, wish.dry_run, tally, key_of)
+            except JournalError as error:
+                # what cannot be recorded is not sent: the rest would fare no better
+                tally.broken = tally.broken or error
+                tally.add("failed")
+                tally.add_problem(session, number, error.message)
             advance(len(line))
 
-    try:
+    async with recovering(session, pipeline):
         with closing(lines), progress(session, source) as advance:
             async with asyncio.TaskGroup() as group:
-                for number in range(concurrency):
+                for number in range(wish.concurrency):
                     group.create_task(worker(advance), name=f"worker {number}")
-    finally:
-        await pipeline.close()
     tally.interrupted = stopping.wanted
     tell(session, tally, (time.perf_counter() - started) * 1000)
+    if tally.broken:
+        raise tally.broken
     return tally.exit_code()
 
 
@@ -105,12 +121,14 @@ async def run_line(
     only: Selection,
     dry_run: bool,
     tally: Tally,
+    key_of: KeyOf,
 ) -> None:
     """One line through the pipeline."""
     try:
-        incoming = IncomingEvent(event.name, read_payload(line), "cli")
+        payload = read_payload(line)
+        incoming = IncomingEvent(event.name, payload, "cli", key_of(payload))
         record = await pipeline.run(incoming, only=only, dry_run=dry_run)
-    except PayloadError as error:
+    except (PayloadError, Rejected, KeyReused) as error:
         tally.add("invalid")
         tally.add_problem(session, number, sentence_of(error))
         return
@@ -124,6 +142,24 @@ async def run_line(
     for each in raised:
         if each.error:
             tally.add_problem(session, number, f"{each.by} could not raise {each.event}: {each.error}", record.id)
+
+
+def key_template(event: Event, key: str | None) -> KeyOf:
+    """Each event's idempotency key, from wildcards over its payload; none where none is asked for. Raises UsageError."""
+    if key is None:
+        return lambda payload: None
+    field = Field("key", "Idempotency key", context=Context.TEXT)
+    try:
+        template = parse_template(key, field.context, field.type)
+        findings = [each for each in check_template(template, event.model, field) if each.severity == "error"]
+    except LanguageError as error:
+        raise UsageError(f"--key: {error}") from error
+    if findings or not template.wildcards:
+        raise UsageError(
+            " ".join(each.message for each in findings) or f'Every event would have the same idempotency key, "{key}".',
+            next_step="Make it of what tells the events apart: --key 'order-{id}'",
+        )
+    return lambda payload: str(template.render(payload, {}))
 
 
 def sentence_of(error: EventwireError) -> str:

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
-from eventwire.engine.stored import decode, record_of
+from eventwire.engine.record import DeliveryStatus, status_of
+from eventwire.engine.stored import decode, envelope_of, record_of
 from eventwire.errors import UsageError, did_you_mean
-from eventwire.journal.store import FILE_NAME, Journal
+from eventwire.journal.store import FILE_NAME, OPEN_ENDS, Journal, Row
 from eventwire.language.dates import read_instant
 from eventwire.language.payloads import encode_json
 from eventwire.project.locate import STATE_FOLDER
+from eventwire.terminal.loop import run_until_done
 
 if TYPE_CHECKING:
     from eventwire.engine.record import FilterRecord, RunRecord
     from eventwire.project.model import Project
     from eventwire.terminal.session import Session
 
-STATUSES = ("running", "succeeded", "partial", "failed")
 _AGO = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|w)")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
@@ -34,7 +37,7 @@ def open_journal(folder: Path) -> Journal | None:
     return Journal(state) if (state / FILE_NAME).is_file() else None
 
 
-def read_since(text: str) -> float:
+def read_moment(text: str) -> float:
     """A moment as seconds since 1970: `2h` ago, or a date or date-time. Raises UsageError."""
     if ago := _AGO.fullmatch(text.strip()):
         return time.time() - float(ago[1]) * SECONDS[ago[2]]
@@ -50,17 +53,29 @@ def read_since(text: str) -> float:
 def show_history(
     session: Session, folder: Path, *, event: str | None, status: str | None, since: str | None, limit: int
 ) -> None:
-    """The newest runs first."""
+    """The newest runs first; of those that failed or are unknown, each action that did or is."""
+    after = read_moment(since) if since else None
     journal = open_journal(folder)
-    runs: Sequence[Mapping[str, Any]] = []
+    runs: Sequence[Row] = []
+    bad: Mapping[str, Sequence[Row]] = {}
     if journal is not None:
         try:
-            after = read_since(since) if since else None
             runs = journal.runs(event=event, status=status, since=after, limit=limit)
+            if status in OPEN_ENDS:
+                bad = {row["id"]: journal.open_ends(row["id"], status) for row in runs}
         finally:
             journal.close()
-    document = {"runs": [summary_of(row) for row in runs]}
-    session.result(document, draw_history(session, runs))
+    document = {"runs": [summary_of(row) | dead_letters_of(bad.get(row["id"], ())) for row in runs]}
+    session.result(document, draw_history(session, runs, bad))
+
+
+def dead_letters_of(deliveries: Sequence[Row]) -> dict[str, Any]:
+    """A run's actions that failed or are unknown, as data; nothing where there are none."""
+    found = [
+        {"filter": row["filter"], "action": row["name"], "attempts": row["attempts"], "error": decode(row["error"])}
+        for row in deliveries
+    ]
+    return {"actions": found} if found else {}
 
 
 def summary_of(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,8 +89,8 @@ def summary_of(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def draw_history(session: Session, runs: Sequence[Mapping[str, Any]]) -> str:
-    """The runs as a table."""
+def draw_history(session: Session, runs: Sequence[Row], bad: Mapping[str, Sequence[Row]]) -> str:
+    """The runs as a table; below it, what failed or is unknown of each, and what to do about it."""
     from eventwire.terminal.tables import draw_table
 
     if not runs:
@@ -84,7 +99,15 @@ def draw_history(session: Session, runs: Sequence[Mapping[str, Any]]) -> str:
         [local(row["received_at"]), row["event"], row["environment"], row["status"], took(row), row["id"]]
         for row in runs
     ]
-    return draw_table(session, ["When", "Event", "Environment", "Status", "Took", "Run"], rows)
+    table = draw_table(session, ["When", "Event", "Environment", "Status", "Took", "Run"], rows)
+    lines = [
+        f"{run}  {row['filter']}/{row['name']}: {(decode(row['error']) or {}).get('message', row['status'])}"
+        for run, deliveries in bad.items()
+        for row in deliveries
+    ]
+    if not lines:
+        return table
+    return "\n".join([table, "", *lines, "", "See what would be sent again with: eventwire replay --plan RUN"])
 
 
 def took(row: Mapping[str, Any]) -> str:
@@ -107,26 +130,110 @@ def local(seconds: float) -> str:
 # One run
 
 
+class Inspected(Struct, frozen=True):
+    """A run with all that the journal has of it: rows of its tables."""
+
+    row: Row
+    deliveries: Sequence[Row]
+    attempts: Sequence[Row]
+    children: Sequence[Row]
+    replays: Sequence[Row]
+    accounts: Sequence[Row]
+    """The circuits of the accounts that it went through, where they are not closed."""
+
+
 def show_run(session: Session, project: Project, run: str) -> None:
-    """One run: its event, each filter explained, the waterfall, requests and responses. Raises UsageError."""
-    journal = open_journal(project.folder)
+    """One run: its event, each filter explained, the waterfall, requests, attempts and responses. Raises UsageError."""
+    with opened_journal(project.folder, run) as journal:
+        inspected = look_at(journal, find_run(journal, run))
+    row = inspected.row
+    payload = decode(row["payload"])
+    record = explained(record_of(row, inspected.deliveries), row, payload, project)
+    session.result(document_of(record, inspected, payload), draw_record(session, record, inspected, payload))
+
+
+@contextmanager
+def opened_journal(folder: Path, run: str) -> Iterator[Journal]:
+    """The project's journal, to find a run in. Raises UsageError where nothing has run yet."""
+    journal = open_journal(folder)
     if journal is None:
         raise UsageError(f'There is no run "{run}".', next_step="Nothing has run yet; see: eventwire run --help")
     try:
-        row = find_run(journal, run)
-        record = record_of(row, journal.deliveries(row["id"]))
+        yield journal
     finally:
         journal.close()
-    payload = decode(row["payload"])
-    record = explained(record, row, payload, project)
-    document = record.as_dict() | {
+
+
+def look_at(journal: Journal, row: Row) -> Inspected:
+    """All that the journal has of a run."""
+    run = row["id"]
+    deliveries = journal.deliveries(run)
+    accounts = {(each["service_account"], row["environment"]) for each in deliveries}
+    return Inspected(
+        row,
+        deliveries,
+        journal.attempts(run),
+        journal.children(run),
+        journal.replays(row["replay_of"] or run),
+        [
+            each
+            for each in journal.account_states()
+            if (each["name"], each["environment"]) in accounts and each["state"] != "closed"
+        ],
+    )
+
+
+def document_of(record: RunRecord, inspected: Inspected, payload: Any) -> dict[str, Any]:
+    """A run in full, as data."""
+    row = inspected.row
+    return record.as_dict() | {
+        "state": "running" if row["status"] == "running" else "ended",
         "payload": payload,
         "source": row["source"],
         "received_at": moment(row["received_at"]),
         "idempotency_key": row["idempotency_key"],
         "parent": row["parent"],
+        "raised_by": row["raised_by"],
+        "replay_of": row["replay_of"],
+        "raised": [{"id": each["id"], "event": each["event"], "by": each["raised_by"]} for each in inspected.children],
+        "not_raised": decode(row["not_raised"]) or [],
+        "replays": [each["id"] for each in inspected.replays],
+        "attempts": [
+            {
+                "filter": inspected.deliveries[each["position"]]["filter"],
+                "action": inspected.deliveries[each["position"]]["name"],
+                "number": each["number"],
+                "started_at": moment(each["started_at"]),
+                "duration_ms": each["duration_ms"],
+                "error": decode(each["error"]),
+                "response": decode(each["response"]),
+            }
+            for each in inspected.attempts
+        ],
+        "due": [
+            {"filter": each["filter"], "action": each["name"], "at": moment(each["due_at"])}
+            for each in inspected.deliveries
+            if each["due_at"] is not None
+        ],
+        "resolutions": [
+            {"filter": each["filter"], "action": each["name"]} | decode(each["resolution"])
+            for each in inspected.deliveries
+            if each["resolution"] is not None
+        ],
+        "accounts": [circuit_document(each) for each in inspected.accounts],
     }
-    session.result(document, draw_record(session, record, row, payload))
+
+
+def circuit_document(row: Row) -> dict[str, Any]:
+    """The state of an account's circuit, as data."""
+    return {
+        "name": row["name"],
+        "environment": row["environment"],
+        "state": row["state"],
+        "failures": row["failures"],
+        "paused_until": None if row["paused_until"] is None else moment(row["paused_until"]),
+        "last_error": row["last_error"],
+    }
 
 
 def find_run(journal: Journal, run: str) -> Mapping[str, Any]:
@@ -145,13 +252,7 @@ def find_run(journal: Journal, run: str) -> Mapping[str, Any]:
 def explained(record: RunRecord, row: Mapping[str, Any], payload: Mapping[str, Any], project: Project) -> RunRecord:
     """The record with each filter explained: as the journal has it, else worked out from what it has."""
     event = project.events.get(row["event"])
-    envelope = {
-        "id": row["id"],
-        "name": row["event"],
-        "time": moment(row["received_at"]),
-        "source": row["source"],
-        "environment": row["environment"],
-    }
+    envelope = envelope_of(row)
     filters = [explain(each, payload, envelope, event.model if event else None) for each in record.filters]
     return replace(record, filters=filters, matched=None)
 
@@ -165,22 +266,112 @@ def explain(each: FilterRecord, payload: Any, envelope: Mapping[str, Any], model
     return replace(each, explanation=explain_condition(parse_condition(each.where), payload, envelope, model))
 
 
-def draw_record(session: Session, record: RunRecord, row: Mapping[str, Any], payload: Any) -> str:
+def draw_record(session: Session, record: RunRecord, inspected: Inspected, payload: Any) -> str:
     """One run as text."""
     from eventwire.terminal.explanation import draw_explanations
     from eventwire.terminal.requests import draw_deliveries
     from eventwire.terminal.waterfall import Canvas, draw_run
 
     canvas = Canvas(session.width, session.style, session.shows_unicode)
-    facts = [f"came in {local(row['received_at'])} from {row['source']}"]
-    facts += [f"idempotency key {row['idempotency_key']}"] if row["idempotency_key"] else []
-    facts += [f"raised by run {row['parent']}"] if row["parent"] else []
     left_out = record.filter_count - len(record.filters)
     more = f"\n{left_out} more filters did not match; of so many, those are not kept." if left_out else ""
     parts = [
-        f"{draw_run(record, canvas)}\n{canvas.style('; '.join(facts), 'dim')}",
+        f"{draw_run(record, canvas)}\n{canvas.style('; '.join(facts_of(inspected.row)), 'dim')}",
+        "\n".join(lines_of(inspected)),
         f"{canvas.style('payload', 'bold')}\n{encode_json(payload, indent=True)}",
         draw_explanations(record, canvas) + more,
         draw_deliveries(record, canvas),
+        ways_on(record),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def facts_of(row: Row) -> list[str]:
+    """Where a run came from, and how far it is."""
+    facts = [f"came in {local(row['received_at'])} from {row['source']}"]
+    facts += ["has not ended"] if row["status"] == "running" else []
+    facts += [f"idempotency key {row['idempotency_key']}"] if row["idempotency_key"] else []
+    facts += [f"raised by {row['raised_by']} of run {row['parent']}"] if row["parent"] else []
+    return facts + ([f"replays run {row['replay_of']}"] if row["replay_of"] else [])
+
+
+def lines_of(inspected: Inspected) -> Iterator[str]:
+    """What else the journal has of a run: attempts, what is due, what followed, accounts that are paused."""
+    for each in inspected.attempts:
+        delivery = inspected.deliveries[each["position"]]
+        error = decode(each["error"])["message"]
+        when = local(each["started_at"])
+        yield f"{delivery['filter']}/{delivery['name']}: attempt {each['number']} at {when} failed: {error}"
+    for each in inspected.deliveries:
+        if each["due_at"] is not None:
+            yield f"{each['filter']}/{each['name']}: the next attempt is due at {local(each['due_at'])}"
+        if each["resolution"] is not None:
+            said = decode(each["resolution"])
+            yield f"{each['filter']}/{each['name']}: {said['by']} said at {said['at']} that it is {said['as']}"
+    for each in inspected.children:
+        yield f"{each['raised_by']} raised {each['event']}: run {each['id']}"
+    for each in decode(inspected.row["not_raised"]) or []:
+        yield f"{each['by']} could not raise {each['event']}: {each['error']}"
+    for each in inspected.replays:
+        if each["id"] != inspected.row["id"]:
+            yield f"replayed by run {each['id']}: {each['status']}"
+    for each in inspected.accounts:
+        until = f" until {local(each['paused_until'])}" if each["paused_until"] else ""
+        yield f"account {each['name']} is paused{until} after {each['failures']} failures: {each['last_error']}"
+
+
+def ways_on(record: RunRecord) -> str:
+    """What can be done about actions that failed or are unknown."""
+    statuses = {each.status for each in record.actions}
+    lines = []
+    if DeliveryStatus.UNKNOWN in statuses:
+        lines.append(
+            "Unknown: see at the service whether it has happened, then say so with: "
+            f"eventwire inspect {record.id} --resolve done|failed"
+        )
+    if statuses & {DeliveryStatus.FAILED, DeliveryStatus.UNKNOWN}:
+        lines.append(f"Send what is not done again with: eventwire replay {record.id}")
+    return "\n".join(lines)
+
+
+# What a person knows of an outcome that eventwire does not
+
+
+def resolve(session: Session, project: Project, run: str, verdict: str, only: Sequence[str]) -> None:
+    """Say of a run's unknown actions that they are done, or have failed. Raises UsageError where none is unknown."""
+    with opened_journal(project.folder, run) as journal:
+        row = find_run(journal, run)
+        unknown = [
+            each
+            for each in journal.deliveries(row["id"])
+            if each["status"] == "unknown" and (not only or f"{each['filter']}/{each['name']}" in only)
+        ]
+        if not unknown or row["status"] == "running":
+            raise UsageError(
+                f"Run {row['id']} has {'not ended yet' if row['status'] == 'running' else 'no such unknown action'}.",
+                next_step=f"See it with: eventwire inspect {row['id']}",
+            )
+        resolution = {"as": verdict, "by": user_name(session), "at": moment(time.time())}
+        status = {"done": DeliveryStatus.SUCCEEDED, "failed": DeliveryStatus.FAILED}[verdict]
+        statuses = [
+            status if each in unknown else DeliveryStatus(each["status"]) for each in journal.deliveries(row["id"])
+        ]
+        run_until_done(
+            journal.resolve(
+                row["id"],
+                [each["position"] for each in unknown],
+                status,
+                encode_json(resolution),
+                status_of(statuses),
+            )
+        )
+    names = [f"{each['filter']}/{each['name']}" for each in unknown]
+    session.done(
+        {"run": row["id"], "resolved": names, **resolution},
+        f"{', '.join(names)} of run {row['id']}: {'done' if verdict == 'done' else 'failed, and waits for replay'}.",
+    )
+
+
+def user_name(session: Session) -> str:
+    """Who says so."""
+    return session.environ.get("USER") or session.environ.get("LOGNAME") or "somebody"

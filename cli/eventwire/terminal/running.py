@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import click
 from msgspec import Struct
 
-from eventwire.engine.pipeline import Pipeline
+from eventwire.engine.pipeline import NotRecorded, Pipeline
 from eventwire.engine.record import ActionRecord, DeliveryStatus, Raised, RunRecord
 from eventwire.engine.run import IncomingEvent
 from eventwire.engine.selection import Selection, select
@@ -19,6 +19,8 @@ from eventwire.terminal.loop import Stopping, run_until_done
 from eventwire.terminal.payload_input import read_given_payload
 from eventwire.terminal.project import find_event, open_project
 from eventwire.terminal.questions import Question, choose, complete
+from eventwire.terminal.recovering import recovering
+from eventwire.terminal.retrying import RetryDisplay
 from eventwire.terminal.session import Session
 
 # Up to this many filters are explained without being asked; explaining thousands would cost more than running them.
@@ -38,6 +40,7 @@ class Wish(Struct, frozen=True):
     key: str | None = None
     each: str | None = None
     concurrency: int = 64
+    detach: bool = False
 
 
 def run_event(session: Session, event: str | None, wish: Wish) -> int:
@@ -46,12 +49,13 @@ def run_event(session: Session, event: str | None, wish: Wish) -> int:
     asked = Question("event", "EVENT", choose("Which event?", list(project.events)))
     chosen = find_event(project, complete(session, {"event": event}, [asked])["event"])
     selection = select(chosen, wish.only)
-    if wish.each and (wish.data or wish.settings or wish.key):
-        raise UsageError("--each takes its payloads from its file.", next_step="Leave out --data, --set and --key.")
+    if wish.each and (wish.data or wish.settings):
+        raise UsageError("--each takes its payloads from its file.", next_step="Leave out --data and --set.")
     payload = None if wish.each else read_given_payload(session, project, chosen, wish.data, wish.settings)
     if wish.live and not wish.dry_run:
         confirm_live(session, chosen, wish.yes)
     journal = None if wish.dry_run else Journal(state_folder(project.folder))
+
     try:
         pipeline = Pipeline(
             project,
@@ -59,34 +63,49 @@ def run_event(session: Session, event: str | None, wish: Wish) -> int:
             environ=session.environ,
             journal=journal,
             explain=wish.explain or (not wish.each and len(chosen.filters) <= EXPLAINED_FILTERS),
+            detach=wish.detach,
+            observer=RetryDisplay(session),
         )
         if payload is None:
             from eventwire.terminal.each import run_each
 
-            return run_until_done(
-                run_each(session, pipeline, chosen, str(wish.each), wish.concurrency, selection, wish.dry_run)
-            )
+            return run_until_done(run_each(session, pipeline, chosen, wish, selection))
         incoming = IncomingEvent(chosen.name, payload, "cli", wish.key)
-        record, stopped = run_until_done(run_one(session, pipeline, incoming, selection, wish.dry_run))
+        outcome = run_until_done(run_one(session, pipeline, incoming, selection, wish.dry_run))
     finally:
         if journal:
             journal.close()
+    record = outcome.record
     session.out(session.encode(record.as_dict()) if session.json else draw(session, record, wish.explain))
     if session.json:
         say_what_was_not_raised(session, record)
-    return ExitCode.INTERRUPTED if stopped else exit_code(record)
+    say_what_waits(session, record)
+    if outcome.not_recorded:
+        raise outcome.not_recorded
+    return ExitCode.INTERRUPTED if outcome.stopped else exit_code(record)
+
+
+class Outcome(Struct, frozen=True):
+    """What a run came to."""
+
+    record: RunRecord
+    stopped: bool
+    """Whether the user stopped it."""
+    not_recorded: NotRecorded | None = None
+    """Why the journal does not know of it."""
 
 
 async def run_one(
     session: Session, pipeline: Pipeline, incoming: IncomingEvent, selection: Selection, dry_run: bool
-) -> tuple[RunRecord, bool]:
-    """One event's record, and whether the user stopped it."""
+) -> Outcome:
+    """One event through a pipeline, beside what was left over from before."""
     stopping = Stopping(session, pipeline)
     stopping.listen()
-    try:
-        return await pipeline.run(incoming, only=selection, dry_run=dry_run), stopping.wanted
-    finally:
-        await pipeline.close()
+    async with recovering(session, pipeline):
+        try:
+            return Outcome(await pipeline.run(incoming, only=selection, dry_run=dry_run), stopping.wanted)
+        except NotRecorded as error:
+            return Outcome(error.record, stopping.wanted, error)
 
 
 def confirm_live(session: Session, event: Event, yes: bool) -> None:
@@ -101,6 +120,16 @@ def confirm_live(session: Session, event: Event, yes: bool) -> None:
 
     if not confirm(session, f"Run {event.name} with live credentials?", default=False):
         raise click.Abort
+
+
+def say_what_waits(session: Session, record: RunRecord) -> None:
+    """Tell of actions whose next attempt is left to others."""
+    waiting = sum(each.is_waiting for each in record.actions)
+    if waiting:
+        session.say(
+            f"{waiting} action{'s' * (waiting != 1)} of run {record.id} will be tried again by eventwire serve, or with: "
+            "eventwire recover"
+        )
 
 
 def draw(session: Session, record: RunRecord, explain: bool) -> str:
@@ -156,7 +185,8 @@ def exit_code(record: RunRecord) -> ExitCode:
 
 def exit_code_of(record: RunRecord) -> ExitCode:
     """The exit code of a run, but for what it raised."""
-    bad = [each for each in record.actions if each.status in (DeliveryStatus.FAILED, DeliveryStatus.UNKNOWN)]
+    failed = (DeliveryStatus.FAILED, DeliveryStatus.UNKNOWN)
+    bad = [each for each in record.actions if each.status in failed or each.is_waiting]
     if not bad:
         return ExitCode.DONE
     return ExitCode.CREDENTIAL if all(map(is_about_credentials, bad)) else ExitCode.ACTION

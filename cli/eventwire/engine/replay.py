@@ -1,0 +1,195 @@
+"""Runs once more: what would be sent by today's project, beside what was sent then; and then sending it.
+
+A replay sends what its original has not done: an action that succeeded, then or in an earlier replay, is skipped, so
+that a replay that was interrupted goes on where it had come to when it is asked for again. It keeps the idempotency
+keys of the original's deliveries, unless everything is to be sent anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import unified_diff
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct
+
+from eventwire.engine.pipeline import Pipeline
+from eventwire.engine.record import DeliveryStatus, RunRecord
+from eventwire.engine.run import IncomingEvent, NewRun, Replay, iso_8601
+from eventwire.engine.selection import EVERYTHING, Selection
+from eventwire.engine.stored import decode
+from eventwire.errors import PayloadError
+from eventwire.journal.store import Journal, Row
+from eventwire.language.payloads import encode_json
+
+
+class Change(StrEnum):
+    """What a replay would do about an action, compared with what its original did."""
+
+    SAME = "same"
+    """It is sent as it was."""
+    CHANGED = "changed"
+    """It is sent, but differently."""
+    NEW = "new"
+    """It is sent, and was not part of the original: the project has changed since."""
+    GONE = "gone"
+    """It was part of the original, and is not sent: its filter does not match any more, or it is no longer there."""
+    DONE = "done"
+    """It is done already, and skipped."""
+    BROKEN = "broken"
+    """Its request cannot be made."""
+
+
+SENT = (Change.SAME, Change.CHANGED, Change.NEW)
+
+
+class Step(Struct, frozen=True):
+    """One action of a replay."""
+
+    filter: str
+    action: str
+    change: Change
+    before: Mapping[str, Any] | None = None
+    """The request then."""
+    after: Mapping[str, Any] | None = None
+    """The request now."""
+    error: str | None = None
+    """Why it is broken, or which run has done it."""
+
+    @property
+    def diff(self) -> list[str]:
+        """How the request has changed, as lines of a unified diff."""
+        if self.change is not Change.CHANGED:
+            return []
+        then, now = (encode_json(each or {}, indent=True).splitlines() for each in (self.before, self.after))
+        lines = unified_diff(then, now, lineterm="", n=1)
+        return [line for line in lines if not line.startswith(("---", "+++", "@@"))]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The step as data."""
+        return {
+            "filter": self.filter,
+            "action": self.action,
+            "change": self.change,
+            "before": self.before,
+            "after": self.after,
+            "diff": self.diff,
+            "error": self.error,
+        }
+
+
+class ReplayPlan(Struct, frozen=True):
+    """What replaying a run would do."""
+
+    original: Row
+    incoming: IncomingEvent | None
+    """None where it cannot be replayed."""
+    steps: Sequence[Step]
+    problem: str | None = None
+    """Why it cannot be replayed."""
+
+    @property
+    def sends(self) -> bool:
+        """Whether there is anything to send."""
+        return any(step.change in SENT for step in self.steps)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The plan as data."""
+        return {
+            "run": self.original["id"],
+            "event": self.original["event"],
+            "environment": self.original["environment"],
+            "problem": self.problem,
+            "actions": [step.as_dict() for step in self.steps],
+        }
+
+
+def plan_replay(
+    pipeline: Pipeline, original: Row, *, only: Selection = EVERYTHING, is_anew: bool = False
+) -> ReplayPlan:
+    """What replaying a run, which came in first and is no replay itself, would do with the pipeline's project."""
+    journal = pipeline.journal
+    assert journal is not None, "what is replayed is in the journal"
+    before = latest_deliveries(journal, original["id"])
+    done = {} if is_anew else {name: row["run"] for name, row in before.items() if row["status"] == "succeeded"}
+    incoming = IncomingEvent(
+        original["event"],
+        decode(original["payload"]),
+        original["source"],
+        id=original["event_id"] or original["id"],
+        time=original["event_time"] or iso_8601(original["received_at"]),
+        replay=Replay(original["id"], done, is_anew),
+    )
+    if original["status"] == "running":
+        return ReplayPlan(original, None, (), "It has not ended yet.")
+    if original["event"] not in pipeline.project.events:
+        return ReplayPlan(original, None, (), f'The project has no event "{original["event"]}" any more.')
+    try:
+        run = pipeline.make_run(incoming, only=only)
+    except PayloadError as error:
+        wrong = "; ".join(f"{path}: {sentence}" for path, sentence in error.violations)
+        return ReplayPlan(original, None, (), f"{error.message} {wrong}".strip())
+    return ReplayPlan(original, incoming, tuple(steps_of(run, before, only)))
+
+
+def latest_deliveries(journal: Journal, original: str) -> dict[str, Row]:
+    """What a run and its replays have done, by `filter/action`: the row that succeeded, or the latest otherwise."""
+    found: dict[str, Row] = {}
+    for run in [original, *(row["id"] for row in journal.replays(original))]:
+        for row in journal.deliveries(run):
+            name = f"{row['filter']}/{row['name']}"
+            known = found.get(name)
+            if known is None or (known["status"] != "succeeded" and row["status"] != "skipped"):
+                found[name] = row
+    return found
+
+
+def steps_of(run: NewRun, before: Mapping[str, Row], only: Selection) -> Iterable[Step]:
+    """What would become of each action, of today's project and of the original."""
+    now = set()
+    for delivery in run.deliveries:
+        now.add(delivery.label)
+        record = delivery.record
+        row = before.get(delivery.label)
+        if not only.includes(delivery.filter, record.name):
+            continue
+        then = decode(row["request"]) if row and row["status"] != "skipped" else None
+        if record.status is DeliveryStatus.SKIPPED:
+            change = Change.DONE
+        elif record.status is DeliveryStatus.FAILED:
+            change = Change.BROKEN
+        elif then is None:
+            change = Change.NEW
+        else:
+            change = Change.SAME if plain(then) == plain(record.request) else Change.CHANGED
+        error = str(record.error["message"]) if record.error else None
+        yield Step(delivery.filter, record.name, change, then, record.request, error)
+    for name, row in before.items():
+        if (
+            name not in now
+            and row["status"] not in ("succeeded", "skipped")
+            and only.includes(row["filter"], row["name"])
+        ):
+            yield Step(row["filter"], row["name"], Change.GONE, decode(row["request"]))
+
+
+def plain(request: Any) -> Any:
+    """A request as the journal has it, for comparison."""
+    return decode(encode_json(request))
+
+
+async def replay(pipeline: Pipeline, plan: ReplayPlan, *, only: Selection = EVERYTHING) -> RunRecord:
+    """Replay a run as planned. Raises what `Pipeline.run` raises."""
+    assert plan.incoming is not None, "a plan with a problem is not carried out"
+    return await pipeline.run(plan.incoming, only=only)
+
+
+def originals(rows: Iterable[Row], find: Callable[[str], Row | None]) -> list[Row]:
+    """The runs that came in first: replays stand for what they replay, and each is there once, oldest first."""
+    found: dict[str, Row] = {}
+    for row in rows:
+        first = row if row["replay_of"] is None else find(row["replay_of"])
+        if first is not None:
+            found[first["id"]] = first
+    return [found[name] for name in sorted(found)]
