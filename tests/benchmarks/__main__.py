@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from tests.benchmarks import each, http_transport, language, matching, overhead, startup
+from tests.benchmarks import batching, each, http_transport, language, matching, overhead, startup
 
 MODULES = {
     "start-up": startup,
     "overhead": overhead,
     "--each": each,
+    "batching": batching,
     "HTTP out": http_transport,
     "matching": matching,
     "language": language,

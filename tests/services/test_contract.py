@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
 
 import pytest
 
-from eventwire.errors import Rejected
+from eventwire.errors import Rejected, ServiceError, Unavailable
 from eventwire.fields import Context, Field, FieldType
 from eventwire.language.models import Model
 from eventwire.language.payloads import encode_json
@@ -20,8 +21,12 @@ from eventwire.project.toml import Document
 from eventwire.services import catalog
 from eventwire.services.catalog import BUILT_IN, UnknownService, find_service, service_names
 from eventwire.services.declare import Repetition, Target
+from tests.services.batches import place_of, send_together
+from tests.services.lines import line_to
 
 SERVICES = [find_service(name) for name in BUILT_IN]
+TOGETHER = [service for service in SERVICES if service.run_many]
+OVER_A_NETWORK = [service for service in TOGETHER if service.modules]
 OPERATIONS = [(service, operation) for service in SERVICES for operation in service.operations]
 RESERVED = {"service-account", "action", "retry", "timeout-seconds", "on-success", "on-failure"}
 PAYLOAD = {
@@ -145,3 +150,104 @@ def test_a_service_of_another_package_is_found_by_its_entry_point(tmp_path, monk
 def test_every_context_is_used_by_a_field():
     used = {each.context for _, operation in OPERATIONS for each in operation.fields}
     assert used == set(Context)
+
+
+MIXES = {
+    "one": ["good"],
+    "all good": ["good"] * 40,
+    "one bad neighbour": [*["good"] * 20, "bad", *["good"] * 20],
+    "one that cannot be sent": [*["good"] * 5, "unfit", *["good"] * 5],
+    "all bad": ["bad"] * 30,
+    "none can be sent": ["unfit"] * 3,
+    "everything at once": ["other", "good", "bad", "good", "unfit", "other", *["good", "bad"] * 10],
+}
+
+
+def described(outcome):
+    """An outcome as it can be compared: a response, or what an error says."""
+    if not isinstance(outcome, ServiceError):
+        return outcome
+    return type(outcome).__name__, outcome.as_dict(), outcome.response, getattr(outcome, "sent", None)
+
+
+async def send_each(service, connection, pairs):
+    """The outcomes of requests sent one after the other."""
+    found = []
+    for operation, request in pairs:
+        try:
+            found.append(await operation.send(connection, request))
+        except ServiceError as error:
+            found.append(error)
+    return found
+
+
+def outcomes_at(place, service, mix, send):
+    """What a mix of requests gives, sent in one of the two ways."""
+
+    async def run():
+        connection = await service.connect(place.credentials())
+        try:
+            return await send(service, connection, [place.pair(kind, n) for n, kind in enumerate(mix, start=1)])
+        finally:
+            await connection.close()
+
+    return [described(each) for each in asyncio.run(run())]
+
+
+@pytest.mark.parametrize("mix", MIXES.values(), ids=MIXES)
+@pytest.mark.parametrize("service", TOGETHER, ids=lambda each: each.name)
+def test_requests_sent_together_have_the_outcomes_they_have_alone(service, mix, tmp_path):
+    with place_of(service.name, tmp_path / "alone") as place:
+        alone = outcomes_at(place, service, mix, send_each)
+        effects = place.effects()
+    with place_of(service.name, tmp_path / "together") as place:
+        together = outcomes_at(place, service, mix, send_together)
+        assert place.effects() == effects == mix.count("good")
+    assert together == alone
+
+
+@pytest.mark.parametrize("service", OVER_A_NETWORK, ids=lambda each: each.name)
+def test_a_connection_lost_under_way_leaves_the_outcome_of_each_open(service, tmp_path):
+    async def run(place):
+        server = place.credentials().settings
+        async with line_to(server["host"], server["port"]) as line:
+            connection = await service.connect(place.credentials(line.port))
+            await send_together(service, connection, [place.pair("good", n) for n in range(1, 4)])
+            await place.stall(line)
+            sending = asyncio.create_task(
+                send_together(service, connection, [place.pair("good", 4), place.pair("good", 5)])
+            )
+            async with asyncio.timeout(30):
+                await place.stalled(line)
+            line.close()
+            try:
+                return await sending
+            finally:
+                await connection.close()
+
+    with place_of(service.name, tmp_path / "place") as place:
+        outcomes = asyncio.run(run(place))
+    assert [type(each) for each in outcomes] == [Unavailable] * 2
+    assert [each.sent for each in outcomes] == [True] * 2
+    assert outcomes[0] is not outcomes[1]
+
+
+@pytest.mark.parametrize("service", OVER_A_NETWORK, ids=lambda each: each.name)
+def test_what_could_not_be_sent_together_was_not_sent(service, tmp_path):
+    async def run(place):
+        server = place.credentials().settings
+        async with line_to(server["host"], server["port"]) as line:
+            connection = await service.connect(place.credentials(line.port))
+            await send_together(service, connection, [place.pair("good", n) for n in range(1, 4)])
+            line.close()
+            await asyncio.sleep(0.1)  # for the client to see it; where it has not, it cannot know whether it sends
+            try:
+                return await send_together(service, connection, [place.pair("good", n) for n in range(4, 24)])
+            finally:
+                await connection.close()
+
+    with place_of(service.name, tmp_path / "place") as place:
+        outcomes = asyncio.run(run(place))
+        assert place.effects() == 3
+    assert [type(each) for each in outcomes] == [Unavailable] * 20
+    assert [each.sent for each in outcomes] == [False] * 20

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,11 +12,15 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
+from eventwire.engine.batching import Batching
 from eventwire.errors import Rejected, Unavailable
 from eventwire.language.wildcards import Statement
 from eventwire.services.declare import Credentials, Target
 from eventwire.services.postgresql import SERVICE
+from eventwire.services.postgresql_batches import numbered
 from tests.servers import POSTGRESQL, closed_port, require
+from tests.services.batches import query_postgresql, send_together
+from tests.services.lines import line_to
 
 TARGET = Target({}, "test", "ew_1")
 COLUMNS = """
@@ -414,36 +417,162 @@ def test_what_was_not_running_yet_when_the_network_failed_was_not_sent(schema, l
     assert raised.value.sent is sent
 
 
-class Line:
-    """A line to a server that can be cut."""
+def together(*steps, credentials=None, rounds=1):
+    """Send requests together over one pool, as often as said; returns the outcomes of the last time."""
 
-    def __init__(self):
-        self.port = 0
-        self.ends = []
+    async def run():
+        server = await SERVICE.connect(credentials or settings())
+        pairs = [(SERVICE.operation(name), request(name, values)) for name, values in steps]
+        try:
+            return [await send_together(SERVICE, server, pairs) for _ in range(rounds)][-1]
+        finally:
+            await server.close()
 
-    def cut(self):
-        for end in self.ends:
-            end.transport.abort()
+    return asyncio.run(run())
 
 
-@asynccontextmanager
-async def line_to(host, port):
-    line = Line()
+def insert(schema, **values):
+    return "insert", {"table": f"{schema}.customers", "values": {"name": "x", **values}}
 
-    async def carry(reader, writer):
-        with suppress(OSError):
-            while data := await reader.read(65536):
-                writer.write(data)
-        writer.close()
 
-    async def answer(reader, writer):
-        there, back = await asyncio.open_connection(host, port)
-        line.ends += [writer, back]
-        await asyncio.gather(carry(reader, back), carry(there, writer))
+def test_rows_sent_together_arrive_as_they_were_sent(schema):
+    values = [
+        {"id": "1", "amount": Decimal("12345678901234567890.123456789"), "active": "true", "tags": ["a", None, "b,{}"]},
+        {"id": 2.0, "amount": 0.1, "active": False, "tags": []},
+        {"id": 3, "amount": None, "active": None, "tags": None},
+    ]
+    more = {"signed_up": "2026-01-02T03:04:05+01:00", "address": {"n": [1, None]}, "score": 0.1, "big": 2**62}
+    together(*(insert(schema, **each, **more) for each in values))
+    arrived = rows(schema)
+    query_postgresql(f"DELETE FROM {schema}.customers")
+    perform(*(insert(schema, **each, **more) for each in values))
+    assert arrived == rows(schema)
+    assert len(arrived) == 3
 
-    listening = await asyncio.start_server(answer, "127.0.0.1", 0)
-    line.port = listening.sockets[0].getsockname()[1]
-    try:
-        yield line
-    finally:
-        listening.close()
+
+def test_each_row_says_whether_it_went_in_and_what_it_returned(schema):
+    def upsert(number, name, **more):
+        values = {"id": number, "name": name}
+        return "upsert", {"table": f"{schema}.customers", "values": values, "conflict": ["id"], **more}
+
+    query_postgresql(f"INSERT INTO {schema}.customers (id, name) VALUES (2, 'there')")
+    kept = [upsert(n, "new", update=[], returning=["id", "name"]) for n in (1, 2, 3)]
+    outcomes = together(*kept)
+    assert [each["rows"] for each in outcomes] == [1, 0, 1]
+    assert [each["status"] for each in outcomes] == ["INSERT 0 1", "INSERT 0 0", "INSERT 0 1"]
+    assert [each.get("returned") for each in outcomes] == [[{"id": 1, "name": "new"}], None, [{"id": 3, "name": "new"}]]
+    outcomes = together(upsert(2, "first"), upsert(2, "second"))
+    assert outcomes == [{"status": "INSERT 0 1", "rows": 1}] * 2
+    assert rows(schema)[1]["name"] == "second"
+
+
+def test_a_row_that_a_trigger_leaves_out_is_not_counted(schema):
+    query_postgresql(
+        f"CREATE FUNCTION {schema}.skip() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$BEGIN IF new.id % 2 = 0 THEN RETURN NULL; END IF; RETURN new; END$$",
+        f"CREATE TRIGGER skip BEFORE INSERT ON {schema}.customers FOR EACH ROW EXECUTE FUNCTION {schema}.skip()",
+    )
+    outcomes = together(*(insert(schema, id=n) for n in (1, 2, 3)))
+    assert [each["rows"] for each in outcomes] == [1, 0, 1]
+    assert len(rows(schema)) == 2
+
+
+def test_a_name_that_looks_like_a_clause_is_a_name(schema):
+    name = 'a" RETURNING b'
+    statement = request(*insert(schema, **{name: "x"}))["statement"]
+    assert numbered(statement, 2) == f'{statement} RETURNING $3::int4 AS "eventwire row"'
+    returning = f'{statement} RETURNING "id"'
+    assert numbered(returning, 2) == f'{returning}, $3::int4 AS "eventwire row"'
+    query_postgresql(f'ALTER TABLE {schema}.customers ADD COLUMN "a"" RETURNING b" text')
+    assert together(insert(schema, id=1, **{name: "x"}), insert(schema, id=2, **{name: "y"}))[1]["rows"] == 1
+    assert [each[name] for each in rows(schema)] == ["x", "y"]
+
+
+def test_a_table_that_changes_is_seen(schema):
+    async def run():
+        server = await SERVICE.connect(settings())
+        found = []
+        try:
+            for first, changed in ((1, "ALTER COLUMN name TYPE integer USING 5"), (3, "ADD COLUMN more text"), (5, "")):
+                steps = [insert(schema, id=first, name="7"), insert(schema, id=first + 1, name="8")]
+                pairs = [(SERVICE.operation(name), request(name, values)) for name, values in steps]
+                found += await send_together(SERVICE, server, pairs)
+                if changed:
+                    connection = await asyncpg.connect(POSTGRESQL)
+                    await connection.execute(f"ALTER TABLE {schema}.customers {changed}")
+                    await connection.close()
+        finally:
+            await server.close()
+        return found
+
+    assert [each["rows"] for each in asyncio.run(run())] == [1] * 6
+    assert [each["name"] for each in rows(schema)] == [5, 5, 7, 8, 7, 8]
+
+
+def test_a_constraint_that_is_checked_at_the_end_is_its_own_rows_fault(schema):
+    query_postgresql(
+        f"ALTER TABLE {schema}.customers ADD parent integer REFERENCES {schema}.customers DEFERRABLE INITIALLY DEFERRED"
+    )
+    outcomes = together(*(insert(schema, id=n, parent=99 if n == 7 else None) for n in range(1, 30)))
+    assert [n for n, each in enumerate(outcomes, start=1) if isinstance(each, Rejected)] == [7]
+    assert "violates foreign key constraint" in outcomes[6].message
+    assert len(rows(schema)) == 28
+
+
+def test_a_row_that_waits_for_a_lock_delays_no_neighbour_and_ends_with_its_delivery(schema):
+    """Another transaction has inserted the same key, and has not ended yet."""
+
+    async def run():
+        holder = await asyncpg.connect(POSTGRESQL)
+        server = await SERVICE.connect(settings())
+        batching = Batching(SERVICE, server)
+        try:
+            async with holder.transaction():
+                await holder.execute(f"INSERT INTO {schema}.customers (id, name) VALUES (20, 'x')")
+                sending = [
+                    asyncio.create_task(batching.send(SERVICE.operation("insert"), request(*insert(schema, id=n))))
+                    for n in range(1, 40)
+                ]
+                blocked = sending.pop(19)
+                answers = await asyncio.gather(*sending)
+                assert not blocked.done()
+                blocked.cancel()
+            waiting = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE $1 AND state = 'active' AND pid <> pg_backend_pid()"
+            async with asyncio.timeout(30):
+                while await holder.fetchval(waiting, f'INSERT INTO "{schema}"%'):
+                    pass
+            return answers
+        finally:
+            await batching.close()
+            await server.close()
+            await holder.close()
+
+    assert [each["rows"] for each in asyncio.run(run())] == [1] * 38
+    assert len(rows(schema)) == 39  # the holder's own
+
+
+def test_rows_that_triggers_make_slow_go_in_smaller_parts(schema):
+    query_postgresql(
+        f"CREATE FUNCTION {schema}.slow() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$BEGIN PERFORM pg_sleep(0.02); RETURN new; END$$",
+        f"CREATE TRIGGER slow BEFORE INSERT ON {schema}.customers FOR EACH ROW EXECUTE FUNCTION {schema}.slow()",
+    )
+
+    async def run():
+        server = await SERVICE.connect(settings())
+        pairs = [(SERVICE.operation("insert"), request(*insert(schema, id=n))) for n in range(1, 41)]
+        try:
+            await send_together(SERVICE, server, pairs[:20])
+            return server.paces.parts(pairs[0][1]["statement"], pairs)
+        finally:
+            await server.close()
+
+    assert 1 <= len(asyncio.run(run())[0]) <= 5
+
+
+def test_behind_a_pooler_rows_go_together_too(schema, pooler):
+    account = settings(host="127.0.0.1", port=pooler, **{"prepared-statements": False, "ssl-mode": "disable"})
+    steps = [insert(schema, id=n if n != 50 else 1, tags=["a"], address={"n": n}) for n in range(1, 101)]
+    outcomes = together(*steps, credentials=account)
+    assert [n for n, each in enumerate(outcomes, start=1) if isinstance(each, Rejected)] in ([1], [50])
+    assert len(rows(schema)) == 99

@@ -13,6 +13,7 @@ import redis as library
 from eventwire.errors import Refused, Rejected, Unavailable
 from eventwire.services.declare import Credentials, Repetition, Target
 from eventwire.services.redis import SERVICE
+from tests.own_servers import own_redis
 from tests.servers import REDIS, closed_port, require
 
 TARGET = Target({}, "test", "ew_1")
@@ -224,3 +225,21 @@ def test_more_at_once_than_there_are_connections_wait_their_turn(prefix, server)
             await connection.close()
 
     assert sorted(each["reply"] for each in asyncio.run(run())) == list(range(1, 301))
+
+
+def test_a_connection_that_ended_while_nobody_used_it_is_made_anew():
+    async def run(port):
+        connection = await SERVICE.connect(settings(host="127.0.0.1", port=port, database=0))
+        incr = SERVICE.operation("incr")
+        built = incr.build({"key": "n"}, TARGET)
+        try:
+            await incr.send(connection, built)
+            with library.Redis(port=port) as server:
+                server.client_kill_filter(_type="normal")
+            await asyncio.sleep(0.1)
+            return await incr.send(connection, built)
+        finally:
+            await connection.close()
+
+    with own_redis() as port:
+        assert asyncio.run(run(port)) == {"reply": 2}

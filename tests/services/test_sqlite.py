@@ -10,11 +10,13 @@ from decimal import Decimal
 
 import pytest
 
+from eventwire.engine.batching import Batching
 from eventwire.errors import Rejected, ServiceError, Unavailable
 from eventwire.language.wildcards import Statement
 from eventwire.services import sqlite
 from eventwire.services.declare import Credentials
 from eventwire.services.sqlite import SERVICE
+from tests.services.batches import send_together
 from tests.services.helpers import TARGET
 
 COLUMNS = "id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, amount NUMERIC, tags TEXT, note"
@@ -290,3 +292,118 @@ def test_tables_and_their_columns_are_read(shop):
 def test_importing_it_loads_no_event_loop():
     code = "import sys; import eventwire.services.sqlite, eventwire.services.file; sys.exit('asyncio' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def together(path, *steps):
+    """Send requests together; returns the outcomes."""
+
+    async def run():
+        database = await opened(path)
+        try:
+            pairs = [(SERVICE.operation(name), request(name, values)) for name, values in steps]
+            return await send_together(SERVICE, database, pairs)
+        finally:
+            await database.close()
+
+    return asyncio.run(run())
+
+
+def insert(**values):
+    return "insert", {"table": "customers", "values": values}
+
+
+def test_statements_sent_together_are_one_transaction(shop):
+    query(shop, "CREATE TABLE seen (count INTEGER)")
+
+    async def run():
+        database = await opened(shop)
+        texts = []
+        await database.do(lambda connection: connection.set_trace_callback(texts.append))
+        pairs = [(SERVICE.operation("insert"), request(*insert(name=f"n{n}"))) for n in range(5)]
+        await SERVICE.run_many(database, pairs)
+        await database.close()
+        return [text.split()[0] for text in texts]
+
+    assert asyncio.run(run()) == ["BEGIN", *["INSERT"] * 5, "COMMIT"]
+
+
+@pytest.mark.parametrize("how", ["trigger", "conflict"])
+def test_one_that_rolls_everything_back_takes_no_neighbour_along(shop, how):
+    if how == "trigger":
+        query(
+            shop,
+            "CREATE TRIGGER t BEFORE INSERT ON customers WHEN new.id = 3 BEGIN SELECT RAISE(ROLLBACK, 'not this'); END",
+        )
+    else:
+        query(shop, "DROP TABLE customers")
+        query(shop, "CREATE TABLE customers (id INTEGER PRIMARY KEY, name, unwanted UNIQUE ON CONFLICT ROLLBACK)")
+        query(shop, "INSERT INTO customers VALUES (0, '', 3)")
+    more = {"unwanted": 3} if how == "conflict" else {}
+    outcomes = together(shop, *(insert(id=n, name=f"n{n}", **(more if n == 3 else {})) for n in range(1, 6)))
+    assert [isinstance(each, Rejected) for each in outcomes] == [False, False, True, False, False]
+    assert query(shop, "SELECT count(*) FROM customers WHERE id > 0") == [(4,)]
+
+
+def test_a_foreign_key_that_is_checked_at_the_end_is_its_own_statements_fault(shop):
+    query(
+        shop,
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY, customer REFERENCES customers DEFERRABLE INITIALLY DEFERRED)",
+    )
+    query(shop, "INSERT INTO customers (id, name) VALUES (1, 'a')")
+
+    async def run():
+        database = await opened(shop)
+        await database.do(lambda connection: connection.execute("PRAGMA foreign_keys = ON"))
+        values = [{"id": n, "customer": 99 if n == 2 else 1} for n in range(1, 4)]
+        steps = [(SERVICE.operation("insert"), request("insert", {"table": "orders", "values": v})) for v in values]
+        try:
+            return await send_together(SERVICE, database, steps)
+        finally:
+            await database.close()
+
+    first, second, third = asyncio.run(run())
+    assert (first, third) == ({"rows": 1}, {"rows": 1})
+    assert "FOREIGN KEY constraint failed" in second.message
+    assert query(shop, "SELECT id FROM orders") == [(1,), (3,)]
+
+
+def test_statements_of_the_users_own_are_in_no_transaction_with_others(shop):
+    vacuum = ("execute", {"statement": Statement(("VACUUM",), ())})
+    outcomes = together(shop, insert(name="a"), vacuum, insert(name="b"))
+    assert outcomes[0] == outcomes[2] == {"rows": 1}
+    assert not isinstance(outcomes[1], Exception)
+
+
+def test_a_locked_database_may_be_free_later_for_all_that_waited(shop, monkeypatch):
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
+    holder = sqlite3.connect(shop, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    try:
+        outcomes = together(shop, insert(name="a"), insert(name="b"))
+    finally:
+        holder.close()
+    assert [type(each) for each in outcomes] == [Unavailable] * 2
+    assert [each.sent for each in outcomes] == [False] * 2
+    assert "database is locked" in outcomes[1].message
+
+
+def test_a_delivery_that_is_given_up_undoes_none_of_its_neighbours(shop):
+    async def run():
+        database = await opened(shop)
+        batching = Batching(SERVICE, database)
+        insert_operation = SERVICE.operation("insert")
+        sending = [
+            asyncio.create_task(batching.send(insert_operation, request(*insert(name=f"n{n}")))) for n in range(200)
+        ]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        sending[100].cancel()
+        outcomes = await asyncio.gather(*sending, return_exceptions=True)
+        await database.close()
+        return outcomes
+
+    outcomes = asyncio.run(run())
+    assert isinstance(outcomes.pop(100), asyncio.CancelledError)
+    assert outcomes == [{"rows": 1}] * 199
+    assert query(shop, "SELECT count(*) FROM customers WHERE name <> 'n100'") == [(199,)]

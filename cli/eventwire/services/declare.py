@@ -9,7 +9,7 @@ declaration can be read without them.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import StrEnum
 from types import ModuleType
 from typing import Any, NamedTuple, Protocol
@@ -108,6 +108,17 @@ class Operation(NamedTuple):
         return self.repetition(values) if callable(self.repetition) else self.repetition
 
 
+RunMany = Callable[[Any, Sequence[tuple[Operation, Request]]], Awaitable[Sequence[Any]]]
+"""Sends several requests of one connection together, those that were waiting for it at the same moment, and returns the
+outcome of each, in order.
+
+An outcome is what the operation's own `send` would have given for that request alone: the response, or the exception as a
+value. Where a request goes its own way, because it might keep the others waiting (for a lock), it is an
+`asyncio.Future` of that; cancelling it ends the request as cancelling `send` does. One bad request never fails or delays its
+neighbours, which are repeated without it only where it is certain that they had no effect. Raises nothing but
+CancelledError."""
+
+
 class Service(NamedTuple):
     """A service, declared once."""
 
@@ -124,6 +135,8 @@ class Service(NamedTuple):
     verify: Callable[[Any], Awaitable[str]]
     """Asks the server something harmless over a connection; returns a few words on what answered:
     `PostgreSQL 15.20, database shop_test`. Raises as `connect` does."""
+    run_many: RunMany | None = None
+    """Where the service gains by it: several requests in one round trip, transaction or pipeline."""
     tables: Callable[[Any], Awaitable[Mapping[str, tuple[Column, ...]]]] | None = None
     """Where the service has tables: each table's columns, for prompts."""
     check_credentials: Callable[[Credentials], str | None] | None = None

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from eventwire.errors import Refused, Rejected, ServiceError, Unavailable
+from eventwire.errors import ServiceError
 from eventwire.fields import Field, FieldType
-from eventwire.services.declare import Column, Credentials, Request, Service, import_client
-from eventwire.services.postgresql_values import convert, readable
+from eventwire.services.declare import Column, Credentials, Operation, Request, Service, import_client
+from eventwire.services.postgresql_batches import LOCK_MILLISECONDS, TOGETHER, Batch, Paces
+from eventwire.services.postgresql_errors import translate
+from eventwire.services.postgresql_values import convert, response_of
 from eventwire.services.sql import Dialect, operations
-from eventwire.services.tls import INSTEAD, ca_field, ca_file, certificate_problem, not_trusted, trust
+from eventwire.services.tls import INSTEAD, ca_field, ca_file, trust
 
 if TYPE_CHECKING:
+    from asyncio import Future
     from ssl import SSLContext
 
     import asyncpg
 
 POOL_SIZE = 10
-SHOWN_ROWS = 100  # of what a statement returns
+TOGETHER_POOL_SIZE = 4  # each of its connections carries many rows
 CONNECT_SECONDS = 15.0
 VERIFYING = ("require", "verify-ca", "verify-full")
 
@@ -32,37 +36,40 @@ WHERE c.table_schema NOT IN ('pg_catalog', 'information_schema') AND t.table_typ
 ORDER BY c.table_schema, c.table_name, c.ordinal_position
 """
 
-# Classes of SQLSTATE that may pass by themselves (PostgreSQL documentation, appendix A): connection exceptions,
-# transaction rollbacks such as deadlocks, a lack of resources, an operator's intervention; and two single ones: a lock that
-# was not to be had in time, and a statement that was cancelled or took too long.
-PASSING = ("08", "40", "53", "57P", "55P03", "57014")
-# Those of them that leave open whether the statement took effect: the connection's end is no answer to it.
-UNCERTAIN = ("08", "40003", "57P02")
-CREDENTIALS = ("28",)
-
 
 class Server:
-    """A pool of connections, grown as deliveries need them."""
+    """Pools of connections, grown as deliveries need them."""
 
-    def __init__(self, pool: asyncpg.Pool[Any], address: str, *, pooled: bool) -> None:
+    def __init__(self, pool: asyncpg.Pool[Any], batches: asyncpg.Pool[Any], address: str, *, pooled: bool) -> None:
         """`pooled` is whether a pooler stands in between, which gives each transaction another connection."""
         self.pool = pool
+        self.batches = batches
+        """Its connections do not wait for locks: many rows would wait with the one."""
         self.address = address
         self.pooled = pooled
+        self.paces = Paces()
 
     def together(self, connection: Any) -> AbstractAsyncContextManager[Any]:
         """Keeps what is done within it on one connection of the server."""
         return connection.transaction() if self.pooled else nullcontext()
 
+    def alone(self, request: Request) -> Future[Any]:
+        """A request that keeps nobody waiting, under way."""
+        from asyncio import create_task
+
+        return create_task(send(self, request), name="PostgreSQL statement")
+
     async def close(self) -> None:
         """Close every connection, in a moment or at once."""
-        from asyncio import timeout
+        from asyncio import gather, timeout
 
+        pools = (self.pool, self.batches)
         try:
             async with timeout(5):
-                await self.pool.close()
+                await gather(*(each.close() for each in pools))
         except Exception:
-            self.pool.terminate()  # a connection that does not end well is cut
+            for each in pools:
+                each.terminate()  # a connection that does not end well is cut
 
 
 async def connect(credentials: Credentials) -> Server:
@@ -70,27 +77,32 @@ async def connect(credentials: Credentials) -> Server:
     asyncpg = import_client("asyncpg", "postgresql", "postgresql")
     settings = credentials.settings
     address = f"{settings['host']}:{settings['port']}"
-    security = security_of(credentials)
+    pooled = not settings["prepared-statements"]
+    how = {
+        "host": settings["host"],
+        "port": settings["port"],
+        "database": settings.get("database"),
+        "user": settings.get("user"),
+        "password": credentials.get("password"),
+        "ssl": security_of(credentials),
+        "timeout": CONNECT_SECONDS,
+        "command_timeout": None,  # the action's own timeout ends it
+        # a pooler such as PgBouncer hands each transaction another connection, which knows no prepared statement
+        "statement_cache_size": 0 if pooled else 100,
+        "init": set_up,
+    }
+    named = {"application_name": "eventwire"}
+    # a pooler refuses it as a connection begins
+    patience = {} if pooled else {"lock_timeout": str(LOCK_MILLISECONDS)}
     try:
-        pool = await asyncpg.create_pool(
-            host=settings["host"],
-            port=settings["port"],
-            database=settings.get("database"),
-            user=settings.get("user"),
-            password=credentials.get("password"),
-            ssl=security,
-            min_size=1,
-            max_size=POOL_SIZE,
-            timeout=CONNECT_SECONDS,
-            command_timeout=None,  # the action's own timeout ends it
-            # a pooler such as PgBouncer hands each transaction another connection, which knows no prepared statement
-            statement_cache_size=100 if settings["prepared-statements"] else 0,
-            server_settings={"application_name": "eventwire"},
-            init=set_up,
+        pool = await asyncpg.create_pool(**how, min_size=1, max_size=POOL_SIZE, server_settings=named)
+        # opens nothing yet
+        batches = await asyncpg.create_pool(
+            **how, min_size=0, max_size=TOGETHER_POOL_SIZE, server_settings=named | patience
         )
     except Exception as error:
         raise translate(error, address, sent=False) from error
-    return Server(pool, address, pooled=not settings["prepared-statements"])
+    return Server(pool, batches, address, pooled=pooled)
 
 
 async def set_up(connection: Any) -> None:
@@ -160,62 +172,30 @@ async def send(server: Server, request: Request) -> Any:
         raise translate(error, server.address, sent=sent) from error
 
 
-def response_of(status: str, rows: Sequence[Any]) -> dict[str, Any]:
-    """How many rows were touched, and what the statement returned."""
-    count = status.rpartition(" ")[2]
-    response: dict[str, Any] = {"status": status, "rows": int(count) if count.isdigit() else 0}
-    if rows:
-        response["returned"] = [readable(dict(row)) for row in rows[:SHOWN_ROWS]]
-    return response
+async def run_many(server: Server, requests: Sequence[tuple[Operation, Request]]) -> list[Any]:
+    """Run the inserts and upserts of each statement in one round trip and one transaction; the rest as ever.
 
+    What is no single row's, and what would have made the others wait, goes its own way over the pool.
+    """
+    from asyncio import gather
 
-def translate(error: Exception, address: str, *, sent: bool = True) -> ServiceError:
-    """What the server or the way to it said, as one that may pass or one that will not."""
-    state = getattr(error, "sqlstate", None)
-    if isinstance(state, str):
-        return translate_answer(error, state, address, sent=sent)
-    if problem := certificate_problem(error):
-        return not_trusted("PostgreSQL", address, problem)
-    if "rejected SSL upgrade" in str(error):
-        step = "Turn TLS on at the server, or choose another ssl-mode."
-        return Rejected(f"PostgreSQL at {address} does not speak TLS.", next_step=step)
-    words = f"PostgreSQL at {address}: {str(error) or type(error).__name__}"
-    if isinstance(error, TimeoutError):
-        return Unavailable(f"PostgreSQL at {address} did not answer.", sent=sent)
-    kind = type(error).__name__
-    if kind == "DataError":  # asyncpg's encoders, before anything is sent
-        return Rejected(f"PostgreSQL: {error}.")
-    if isinstance(error, OSError) or kind in ("ConnectionDoesNotExistError", "InterfaceError", "InternalClientError"):
-        return Unavailable(f"{words}.", sent=sent, next_step=f"Is a server running at {address}?")
-    return Rejected(f"{words}.")
-
-
-def translate_answer(error: Exception, state: str, address: str, *, sent: bool) -> ServiceError:
-    """An error with an SQLSTATE: the server's own, or the client's where the connection has ended."""
-    words = f"PostgreSQL: {getattr(error, 'message', None) or error}"
-    detail = getattr(error, "detail", None)
-    words = f"{words.rstrip('.')}. {detail}" if detail else f"{words.rstrip('.')}."
-    answer = {
-        name: value
-        for name in ("sqlstate", "constraint_name", "table_name", "column_name")
-        if (value := getattr(error, name, None))
-    }
-    if state.startswith(CREDENTIALS):
-        return Refused(words, response=answer, next_step="Give other credentials with: eventwire add:service-account")
-    if state.startswith(PASSING):
-        # but for these the server has told that the statement did not take effect
-        return Unavailable(words, response=answer, sent=sent and state.startswith(UNCERTAIN))
-    return Rejected(words, response=answer, next_step=getattr(error, "hint", None) or next_step_of(state, address))
-
-
-def next_step_of(state: str, address: str) -> str | None:
-    """What to do about an error that is common."""
-    return {
-        "3D000": f"Make the database, or name another one that is at {address}.",
-        "42P01": "Make the table, or name another in `table`.",
-        "42703": "Name a column that the table has.",
-        "42501": "Grant the user the right, or use another service account.",
-    }.get(state)
+    outcomes: list[Any] = [None] * len(requests)
+    statements: dict[str, list[int]] = defaultdict(list)
+    for position, (operation, request) in enumerate(requests):
+        if operation.name in TOGETHER:
+            statements[request["statement"]].append(position)
+        else:
+            outcomes[position] = server.alone(request)
+    batches = [
+        Batch(server, statement, {position: requests[position][1] for position in part}, outcomes)
+        for statement, positions in statements.items()
+        for part in server.paces.parts(statement, positions)
+    ]
+    if len(batches) == 1:
+        await batches[0].run()
+    else:
+        await gather(*(each.run() for each in batches))
+    return outcomes
 
 
 # NAMEDATALEN, which hardly anybody changes, less the zero at its end
@@ -252,6 +232,7 @@ SERVICE = Service(
     ),
     connect=connect,
     verify=verify,
+    run_many=run_many,
     tables=tables,
     operations=operations(DIALECT, send),
 )

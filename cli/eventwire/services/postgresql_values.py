@@ -18,6 +18,8 @@ from eventwire.language.payloads import encode_json
 
 Converter = Callable[[Any], Any]
 
+SHOWN_ROWS = 100  # of what a statement returns
+
 ZERO = lazy_pattern(r"(?<!\\)(?:\\\\)*\\u0000")  # and not an escaped backslash before u0000
 TRUE_AND_FALSE = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 
@@ -198,3 +200,12 @@ def readable(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.hex()
     return value.isoformat() if isinstance(value, date | time) else str(value)
+
+
+def response_of(status: str, rows: Sequence[Any]) -> dict[str, Any]:
+    """How many rows were touched, and what the statement returned."""
+    count = status.rpartition(" ")[2]
+    response: dict[str, Any] = {"status": status, "rows": int(count) if count.isdigit() else 0}
+    if rows:
+        response["returned"] = [readable(dict(row)) for row in rows[:SHOWN_ROWS]]
+    return response

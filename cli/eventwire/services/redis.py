@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -63,6 +63,8 @@ async def connect(credentials: Credentials) -> Server:
             import_client("redis.backoff", "redis", "redis").NoBackoff(), 0
         ),
         client_name="eventwire",
+        # with RESP3, redis-py 8 takes a connection that has ended for one with news, and fails the next command on it
+        protocol=2,
     )
     server = Server(client_library.Redis.from_pool(pool), f"{settings['host']}:{settings['port']}")
     try:
@@ -106,6 +108,67 @@ async def perform(server: Server, command: list[Any], *, sent: bool = True) -> A
         return await server.client.execute_command(*command)
     except Exception as error:
         raise translate(error, server.address, sent=sent) from error
+
+
+async def run_many(server: Server, requests: Sequence[tuple[Operation, Request]]) -> list[Any]:
+    """Run the commands in one pipeline: written together, then each reply read, which is an error of its own or none."""
+    pool = server.client.connection_pool
+    try:
+        connection = await pool.get_connection()
+    except Exception as error:
+        return [translate(error, server.address, sent=False) for _ in requests]
+    try:
+        return await pipeline(server, connection, [request["command"] for _, request in requests])
+    except BaseException:
+        await connection.disconnect(nowait=True)  # replies are on their way that nobody waits for
+        raise
+    finally:
+        await pool.release(connection)
+
+
+async def pipeline(server: Server, connection: Any, commands: Sequence[list[Any]]) -> list[Any]:
+    """The outcomes of commands sent together.
+
+    redis-py's own Pipeline does the same at half the speed, and fails all for one that cannot be encoded.
+    """
+    answers = import_client("redis.exceptions", "redis", "redis")
+    answered = (answers.ResponseError, answers.BusyLoadingError)
+    outcomes: list[Any] = [pack(server, connection, command) for command in commands]
+    lost: Exception | None = None
+    try:
+        await connection.send_packed_command(b"".join(each for each in outcomes if isinstance(each, bytes)))
+    except Exception as error:
+        lost = error
+    for position, command in enumerate(commands):
+        if not isinstance(outcomes[position], bytes):
+            continue
+        if lost is None:
+            try:
+                outcomes[position] = await read_reply(server, connection, command[0])
+                continue
+            except answered as error:
+                outcomes[position] = translate(error, server.address)
+                continue
+            except Exception as error:
+                lost = error
+                await connection.disconnect(nowait=True)
+        outcomes[position] = translate(lost, server.address)
+    return outcomes
+
+
+def pack(server: Server, connection: Any, command: list[Any]) -> bytes | ServiceError:
+    """A command as it goes over the line, or why it cannot."""
+    try:
+        return b"".join(connection.pack_command(*command))
+    except Exception as error:
+        return translate(error, server.address, sent=False)
+
+
+async def read_reply(server: Server, connection: Any, name: str) -> dict[str, Any]:
+    """The response to the next command that has none yet, as `execute_command` makes it."""
+    reply = await connection.read_response(disconnect_on_error=False)
+    callback = server.client.response_callbacks.get(name)
+    return {"reply": readable(reply if callback is None else callback(reply))}
 
 
 def translate(error: Exception, address: str, *, sent: bool = True) -> ServiceError:
@@ -278,6 +341,7 @@ SERVICE = Service(
     ),
     connect=connect,
     verify=verify,
+    run_many=run_many,
     operations=(
         # a repeated SET, SETNX or HSETNX leaves what the first has left, although its reply differs
         operation("set", "Sets a key to a value.", set_command, KEY, VALUE, EXPIRE, WHEN, repetition=SAFE),

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock, Thread
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from eventwire.errors import Rejected, ServiceError, Unavailable
 from eventwire.fields import Field
 from eventwire.language.payloads import encode_json
-from eventwire.services.declare import Column, Credentials, Request, Service
+from eventwire.services.declare import Column, Credentials, Operation, Request, Service
 from eventwire.services.sql import Dialect, operations
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ Result = TypeVar("Result")
 BUSY_SECONDS = 10.0
 SHOWN_ROWS = 100  # of what a statement returns
 LARGEST_INTEGER = 2**63 - 1
+FORESEEN = (sqlite3.Error, sqlite3.Warning, ValueError)  # what the client library raises
 
 
 class Step:
@@ -83,7 +84,7 @@ class Database:
         self._work.put(step)
         try:
             result: Result = await step.done
-        except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
+        except FORESEEN as error:
             raise translate(error, self.path) from error
         finally:
             self._interrupt(step)
@@ -154,13 +155,22 @@ async def verify(database: Database) -> str:
     return f"SQLite {sqlite3.sqlite_version}, {database.path.name}, {count} table{'s' * (count != 1)}"
 
 
-async def send(database: Database, request: Request) -> Any:
-    """Run one statement; it is in the file when this returns."""
-    parameters = [adapt(value, number) for number, value in enumerate(request["parameters"], start=1)]
+class Bound(NamedTuple):
+    """A request, ready to run."""
 
-    def run(connection: sqlite3.Connection) -> dict[str, Any]:
+    text: str
+    parameters: Sequence[Any]
+
+    @classmethod
+    def of(cls, request: Request) -> Bound:
+        """The request's values as SQLite stores them. Raises Rejected."""
+        parameters = [adapt(value, number) for number, value in enumerate(request["parameters"], start=1)]
+        return cls(request["statement"], parameters)
+
+    def run(self, connection: sqlite3.Connection) -> dict[str, Any]:
+        """How many rows were touched, and what the statement returned."""
         before = connection.total_changes
-        cursor = connection.execute(request["statement"], parameters)
+        cursor = connection.execute(self.text, self.parameters)
         names = [column[0] for column in cursor.description or ()]
         rows = [dict(zip(names, map(readable, row), strict=True)) for row in cursor.fetchmany(SHOWN_ROWS)]
         for _ in cursor:
@@ -170,7 +180,89 @@ async def send(database: Database, request: Request) -> Any:
         response: dict[str, Any] = {"rows": count}
         return response | {"returned": rows} if names else response
 
-    return await database.do(run)
+    def attempt(self, connection: sqlite3.Connection) -> dict[str, Any] | Exception:
+        """What running it gives, an error as a value."""
+        try:
+            return self.run(connection)
+        except Exception as error:
+            return error
+
+
+async def send(database: Database, request: Request) -> Any:
+    """Run one statement; it is in the file when this returns."""
+    return await database.do(Bound.of(request).run)
+
+
+async def run_many(database: Database, requests: Sequence[tuple[Operation, Request]]) -> list[Any]:
+    """Run the statements in one transaction, which waits for the disk once. All are in the file when this returns.
+
+    A statement of the user's own goes its own way: it may run long, and may be no part of a transaction.
+    """
+    from asyncio import ensure_future
+
+    outcomes: list[Any] = []
+    statements: list[Bound] = []
+    for operation, request in requests:
+        if operation.name == "execute":
+            outcomes.append(ensure_future(send(database, request)))
+            continue
+        try:
+            statements.append(Bound.of(request))
+            outcomes.append(statements[-1])
+        except Exception as error:
+            outcomes.append(error)
+    if statements:
+        done = iter(await database.do(lambda connection: in_one_transaction(connection, statements)))
+        outcomes = [next(done) if isinstance(each, Bound) else each for each in outcomes]
+    return [as_service_error(each, database.path) if isinstance(each, Exception) else each for each in outcomes]
+
+
+def in_one_transaction(
+    connection: sqlite3.Connection, statements: Sequence[Bound]
+) -> Sequence[dict[str, Any] | Exception]:
+    """Each statement's response, or its error as a value. One that fails is undone by itself, as without a transaction."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.Error as error:
+        # a lock that was not to be had in all this time; anything else each statement says by itself
+        return [error] * len(statements) if is_busy(error) else one_by_one(connection, statements)
+    outcomes = []
+    for statement in statements:
+        outcomes.append(statement.attempt(connection))
+        if not connection.in_transaction:
+            if is_interrupted(outcomes[-1]):
+                return [outcomes[-1]] * len(statements)  # nobody waits any more
+            # RAISE(ROLLBACK), ON CONFLICT ROLLBACK or a full disk undid all before it, too
+            return one_by_one(connection, statements)
+    try:
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        # a foreign key that is checked at the end is one statement's fault
+        in_doubt = not isinstance(error, sqlite3.IntegrityError)
+        return [error] * len(statements) if in_doubt else one_by_one(connection, statements)
+    return outcomes
+
+
+def one_by_one(connection: sqlite3.Connection, statements: Sequence[Bound]) -> Sequence[dict[str, Any] | Exception]:
+    """Each statement in a transaction of its own."""
+    return [statement.attempt(connection) for statement in statements]
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether another connection holds the lock."""
+    return getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")
+
+
+def is_interrupted(outcome: dict[str, Any] | Exception) -> bool:
+    """Whether a statement was stopped from outside."""
+    return getattr(outcome, "sqlite_errorname", "") == "SQLITE_INTERRUPT"
+
+
+def as_service_error(error: Exception, path: Path) -> Exception:
+    """An error as `send` would raise it."""
+    return translate(error, path) if isinstance(error, FORESEEN) else error
 
 
 def adapt(value: Any, number: int) -> Any:
@@ -249,6 +341,7 @@ SERVICE = Service(
     ),
     connect=connect,
     verify=verify,
+    run_many=run_many,
     tables=tables,
     operations=operations(Dialect(placeholder=lambda number: "?", schemas=False), send),
 )
