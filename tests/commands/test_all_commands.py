@@ -36,6 +36,10 @@ LINES = {
             "id=1",
         ),
     ],
+    "add:button": ["add:button", "new-customer", "x", "--text", "Ban", "--url", "https://shop.example/ban"],
+    "add:source": ["add:source", "x", "--kind", "folder", "--event", "new-customer", "--folder", "inbox"],
+    "remove:button": ["remove:button", "new-customer", "y", "--yes"],
+    "remove:source": ["remove:source", "y", "--yes"],
     "remove:trigger": [
         *("remove:trigger", "new-customer", "on-event", "remember", "--on", "failure", "--event", "other", "--yes"),
     ],
@@ -72,6 +76,15 @@ def another_event(request):
         assert tool("add:event", "other", "--property", "id:integer", folder=shop).exit_code == 0
         line = [part.replace("success", "failure") for part in LINES["add:trigger"]]
         assert tool(*line, folder=shop).exit_code == 0
+
+
+@pytest.fixture(autouse=True)
+def something_to_remove(request):
+    """A button and a source that can be removed."""
+    for kind in ("button", "source"):
+        if "shop" in request.fixturenames and f"remove:{kind}" in request.node.name:
+            line = ["y" if part == "x" else part for part in LINES[f"add:{kind}"]]
+            assert tool(*line, folder=request.getfixturevalue("shop")).exit_code == 0
 
 
 WITHOUT_PROJECT = {"init", "demo", "import", "services", "schema", "completion", "doctor"}
