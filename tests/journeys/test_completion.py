@@ -24,6 +24,8 @@ OFFERED = {
         "add:trigger",
         "add:button",
         "add:source",
+        "add:key",
+        "add:user",
     ],
     "eventwire rem": [
         "remove:event",
@@ -33,6 +35,8 @@ OFFERED = {
         "remove:trigger",
         "remove:button",
         "remove:source",
+        "remove:key",
+        "remove:user",
     ],
     "eventwire run n": ["new-customer", "new-order"],
     "eventwire run new-customer --only ": ["on-event", "big-spender", "on-event/remember", "big-spender/tell-sales"],
