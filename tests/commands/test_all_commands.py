@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from eventwire.app import SUMMARIES
 from tests.importing.sources import BAKERY
 from tests.tools import EVENTWIRE, Terminal, environment, tool
 
+PASSWORD = Path(__file__).with_name("password.txt")
 # Each command, as it does its work off a terminal.
 LINES = {
     "init": ["init", "other"],
@@ -36,6 +38,14 @@ LINES = {
             "id=1",
         ),
     ],
+    "add:button": ["add:button", "new-customer", "x", "--text", "Ban", "--url", "https://shop.example/ban"],
+    "add:source": ["add:source", "x", "--kind", "folder", "--event", "new-customer", "--folder", "inbox"],
+    "add:key": ["add:key", "x", "--environment", "test"],
+    "add:user": ["add:user", "x", "--role", "viewer", "--password-from", f"file:{PASSWORD}"],
+    "remove:key": ["remove:key", "y", "--yes"],
+    "remove:user": ["remove:user", "y", "--yes"],
+    "remove:button": ["remove:button", "new-customer", "y", "--yes"],
+    "remove:source": ["remove:source", "y", "--yes"],
     "remove:trigger": [
         *("remove:trigger", "new-customer", "on-event", "remember", "--on", "failure", "--event", "other", "--yes"),
     ],
@@ -74,6 +84,15 @@ def another_event(request):
         assert tool("add:event", "other", "--property", "id:integer", folder=shop).exit_code == 0
         line = [part.replace("success", "failure") for part in LINES["add:trigger"]]
         assert tool(*line, folder=shop).exit_code == 0
+
+
+@pytest.fixture(autouse=True)
+def something_to_remove(request):
+    """A button, a source, a key and a user that can be removed."""
+    for kind in ("button", "source", "key", "user"):
+        if "shop" in request.fixturenames and f"remove:{kind}" in request.node.name:
+            line = ["y" if part == "x" else part for part in LINES[f"add:{kind}"]]
+            assert tool(*line, folder=request.getfixturevalue("shop")).exit_code == 0
 
 
 WITHOUT_PROJECT = {"init", "demo", "import", "services", "schema", "completion", "doctor"}

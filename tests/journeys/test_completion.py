@@ -16,8 +16,28 @@ from tests.tools import EVENTWIRE, Result, Terminal, environment, make_shop, pro
 
 # What is typed, and what can stand at its end as the shell shows it; bash shows what follows the last : or =.
 OFFERED = {
-    "eventwire add:": ["add:event", "add:filter", "add:service-account", "add:action", "add:trigger"],
-    "eventwire rem": ["remove:event", "remove:filter", "remove:action", "remove:service-account", "remove:trigger"],
+    "eventwire add:": [
+        "add:event",
+        "add:filter",
+        "add:service-account",
+        "add:action",
+        "add:trigger",
+        "add:button",
+        "add:source",
+        "add:key",
+        "add:user",
+    ],
+    "eventwire rem": [
+        "remove:event",
+        "remove:filter",
+        "remove:action",
+        "remove:service-account",
+        "remove:trigger",
+        "remove:button",
+        "remove:source",
+        "remove:key",
+        "remove:user",
+    ],
     "eventwire run n": ["new-customer", "new-order"],
     "eventwire run new-customer --only ": ["on-event", "big-spender", "on-event/remember", "big-spender/tell-sales"],
     "eventwire add:action new-customer ": ["on-event", "big-spender"],
@@ -34,6 +54,11 @@ OFFERED = {
     "eventwire add:service-account warehouse --test ": ["database="],
     "eventwire remove:action new-customer big-spender ": ["tell-sales"],
     "eventwire services p": ["postgresql"],
+    "eventwire add:source x --kind s": ["stripe", "slack", "shopify", "standard-webhooks", "schedule"],
+    "eventwire add:source x --kind hmac --secret ": ["secret="],
+    "eventwire add:source x --kind hmac --setting h": ["header="],
+    "eventwire remove:source ": ["inbox"],
+    "eventwire remove:button new-customer ": ["ban"],
 }
 # A line, and what it is after one TAB.
 COMPLETED = {
@@ -48,6 +73,11 @@ COMPLETED = {
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = make_shop(tmp_path_factory.mktemp("completion") / "shop")
     assert process("add:event", "new-order", "--property", "id:integer", folder=folder).exit_code == 0
+    for line in (
+        ["add:button", "new-customer", "ban", "--text", "Ban", "--url", "https://shop.example/ban"],
+        ["add:source", "inbox", "--kind", "folder", "--event", "new-order", "--folder", "inbox"],
+    ):
+        assert process(*line, folder=folder).exit_code == 0
     return folder
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -14,6 +14,18 @@ from eventwire.errors import CredentialError
 from eventwire.fields import Field
 from eventwire.services.declare import Credentials, Service
 from eventwire.services.setting_up import set_up_command
+
+
+class Holder(Protocol):
+    """What has secrets: a service's accounts, or a kind of source."""
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Its declared fields."""
+
+    @property
+    def secrets(self) -> tuple[Field, ...]:
+        """Those of them that are secret."""
 
 
 class Secret(Struct, frozen=True):
@@ -44,7 +56,7 @@ class Lookup(Struct, frozen=True):
 
 
 def look_up(
-    service: Service,
+    holder: Holder,
     settings: Mapping[str, Any],
     *,
     project: str,
@@ -56,8 +68,8 @@ def look_up(
 
     The keyring is opened only where the environment does not hold every secret.
     """
-    fields = {each.name: each for each in service.fields}
-    wanted = [each for each in service.secrets if each.applies(settings, fields)]
+    fields = {each.name: each for each in holder.fields}
+    wanted = [each for each in holder.secrets if each.applies(settings, fields)]
     found = {each.name: secret_in_environment(environ, account, environment, each.name) for each in wanted}
     kept: dict[str, str] = {}
     problem = None

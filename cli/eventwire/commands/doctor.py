@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from eventwire import __version__
 from eventwire.accounts import keyring
-from eventwire.accounts.lookup import look_up
+from eventwire.accounts.lookup import Lookup, look_up
+from eventwire.accounts.source_secrets import look_up_source
 from eventwire.errors import ExitCode
 from eventwire.project.locate import NoProject
 from eventwire.services.catalog import find_service, service_names
@@ -19,7 +20,7 @@ from eventwire.terminal.options import command
 from eventwire.terminal.project import open_project
 
 if TYPE_CHECKING:
-    from eventwire.project.model import Project, ServiceAccount
+    from eventwire.project.model import Project, ServiceAccount, Source
     from eventwire.terminal.session import Session
 
 Line = dict[str, Any]
@@ -80,7 +81,10 @@ def secrets(session: Session, project: Project) -> list[Line]:
         for environment in ENVIRONMENTS
         if account.settings(environment) is not None
         for each in secrets_of(session, project, account, environment)
-    ] + [waiting(account) for account in project.accounts.values() if account.waits]
+    ] + [
+        *(waiting(account) for account in project.accounts.values() if account.waits),
+        *(each for source in project.sources.values() for each in secrets_of_source(session, project, source)),
+    ]
 
 
 def waiting(account: ServiceAccount) -> Line:
@@ -99,11 +103,21 @@ def secrets_of(session: Session, project: Project, account: ServiceAccount, envi
         environment=environment,
         environ=session.environ,
     )
+    return secret_lines(f"{account.name}.{environment}", lookup)
+
+
+def secrets_of_source(session: Session, project: Project, source: Source) -> list[Line]:
+    """Where each of a source's secrets comes from."""
+    return secret_lines(f"{source.name}.{source.environment}", look_up_source(source, project.name, session.environ))
+
+
+def secret_lines(owner: str, lookup: Lookup) -> list[Line]:
+    """Where each secret that was looked up comes from."""
     return [
-        line(f"{account.name}.{environment}.{each.declared.name}", True, each.source)
+        line(f"{owner}.{each.declared.name}", True, each.source)
         if each.source
         else line(
-            f"{account.name}.{environment}.{each.declared.name}",
+            f"{owner}.{each.declared.name}",
             False if each.declared.required else None,
             "missing" if each.declared.required else "not set, not needed",
             f"set {each.variable}" if each.declared.required else None,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from eventwire.terminal.options import command
 from eventwire.terminal.project import open_project
 from eventwire.terminal.trees import draw_tree, environments, project_tree
@@ -14,8 +16,14 @@ if TYPE_CHECKING:
 
 
 @command
-def list(session: Session) -> None:
-    """Events with their filters and actions, service accounts, and sources."""
+@click.argument("what", required=False, type=click.Choice(["keys", "users"]))
+def list(session: Session, what: str | None) -> None:
+    """Events with their filters and actions, service accounts, and sources; or the API keys, or the users."""
+    if what is not None:
+        from eventwire.commands import list_server
+
+        getattr(list_server, f"show_{what}")(session)
+        return
     project = open_project(session)
     session.result(describe(project), draw_tree(session, project_tree(project)))
 

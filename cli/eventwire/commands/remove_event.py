@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 def remove_event(session: Session, event: str | None, yes: bool) -> None:
     """Its runs stay in the journal; its sample stays in samples/."""
     from eventwire.project.edit import remove_event as write_removal
+    from eventwire.terminal.source_flow import forget_secrets
 
     project = open_project(session)
     asked = Question("event", "EVENT", choose("Which event?", list(project.events)))
@@ -31,6 +32,12 @@ def remove_event(session: Session, event: str | None, yes: bool) -> None:
         for each in chosen.filters.values()
         for part in (f"the filter {each.name}", *(f"the action {each.name}/{name}" for name in each.actions))
     ]
-    confirm_and_remove(
-        session, f'the event "{chosen.name}"', goes, yes, lambda: write_removal(project.folder, chosen.name)
-    )
+    sources = [each for each in project.sources.values() if each.event == chosen.name]
+    goes += [f"the source {each.name}" for each in sources]
+
+    def remove() -> None:
+        write_removal(project.folder, chosen.name, [each.name for each in sources])
+        for each in sources:
+            forget_secrets(session, project, each)
+
+    confirm_and_remove(session, f'the event "{chosen.name}"', goes, yes, remove)

@@ -58,13 +58,14 @@ class Batching:
             raise
 
     async def close(self) -> None:
-        """Cut off what is under way. Whoever waits for it is cancelled."""
+        """Cut off what is under way, and close the connection. Whoever waits for an outcome is cancelled."""
         for _, _, outcome in self._waiting:
             outcome.cancel()
         self._waiting.clear()
         for batch in self._batches:
             batch.cancel()
         await asyncio.gather(*self._batches, return_exceptions=True)
+        await self._connection.close()
 
     def _start(self) -> None:
         """Start batches of what waits, as many as may be under way."""

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib import import_module
-from typing import Any
 
+from eventwire.engine.batching import Batching
 from eventwire.engine.gate import Gate
 from eventwire.services.declare import Credentials, Service
 
@@ -26,7 +26,7 @@ class Connections:
         self._make_gate = make_gate
         self._gates: dict[str, Gate] = {}
         self._credentials: dict[str, Credentials] = {}
-        self._opening: dict[str, asyncio.Task[Any]] = {}
+        self._opening: dict[str, asyncio.Task[Batching]] = {}
 
     def gate(self, account: str) -> Gate:
         """What stands between deliveries and an account."""
@@ -47,8 +47,8 @@ class Connections:
         missing = {name: service for name, service in accounts.items() if name not in self._credentials}
         await asyncio.gather(*(self._find(*pair) for pair in missing.items()), return_exceptions=True)
 
-    async def get(self, account: str, service: Service) -> Any:
-        """The account's connection, opened by whoever asks first.
+    async def get(self, account: str, service: Service) -> Batching:
+        """What the account's requests are sent through, opened by whoever asks first.
 
         Raises CredentialError, MissingExtra or ServiceError; the next to ask tries anew.
         """
@@ -74,8 +74,8 @@ class Connections:
         await asyncio.gather(*(each.close() for each in opened if not isinstance(each, BaseException)))
         self._opening.clear()
 
-    async def _open(self, account: str, service: Service) -> Any:
-        return await service.connect(await self._find(account, service))
+    async def _open(self, account: str, service: Service) -> Batching:
+        return Batching(service, await service.connect(await self._find(account, service)))
 
     async def _find(self, account: str, service: Service) -> Credentials:
         found = self._credentials.get(account)

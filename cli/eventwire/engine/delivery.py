@@ -200,9 +200,9 @@ async def attempt(delivery: Delivery, connections: Connections) -> Attempt:
     connected = False
     try:
         async with asyncio.timeout(delivery.timeout_seconds):
-            connection = await connections.get(delivery.record.service_account, service)
+            batching = await connections.get(delivery.record.service_account, service)
             connected = True
-            response = await operation.send(connection, delivery.request or {})
+            response = await batching.send(operation, delivery.request or {})
             return Attempt({"status": DeliveryStatus.SUCCEEDED, "response": response})
     except TimeoutError:
         error: Exception = timed_out(service.label, delivery.timeout_seconds, connected)

@@ -7,7 +7,7 @@ tomlkit makes the change instead.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,15 @@ from eventwire.project.written import toml_block, toml_lines
 if TYPE_CHECKING:
     from eventwire.project.scan import Keys
 
+KINDS = {
+    "service-accounts": "service account",
+    "events": "event",
+    "filters": "filter",
+    "actions": "action",
+    "buttons": "button",
+    "sources": "source",
+}
+"""What the tables below a key are called."""
 Data = dict[str, Any]
 Splice = Callable[[str], str | None]
 """The change made to the text; None where the text is not written so that it can be."""
@@ -162,9 +171,29 @@ def remove_trigger(folder: Path, event: str, filter_name: str, action: str, outc
     remove(folder, [("events", event, "filters", filter_name, "actions", action, f"on-{outcome}", raised)])
 
 
-def remove_event(folder: Path, name: str) -> None:
-    """Remove an event with all that belongs to it. Raises ProjectError."""
-    remove(folder, [("events", name)])
+def add_button(folder: Path, event: str, key: str, button: Mapping[str, Any]) -> None:
+    """Put a button on an event. Raises UsageError, ProjectError."""
+    add_table(folder, ("events", event, "buttons"), key, "button", dict(button), ("events", event))
+
+
+def remove_button(folder: Path, event: str, key: str) -> None:
+    """Remove a button. Raises ProjectError."""
+    remove(folder, [("events", event, "buttons", key)])
+
+
+def add_source(folder: Path, name: str, source: Mapping[str, Any]) -> None:
+    """Add a source. Raises UsageError, ProjectError."""
+    add_table(folder, ("sources",), name, "source", dict(source), ("sources",))
+
+
+def remove_source(folder: Path, name: str) -> None:
+    """Remove a source. Raises ProjectError."""
+    remove(folder, [("sources", name)])
+
+
+def remove_event(folder: Path, name: str, sources: Sequence[str] = ()) -> None:
+    """Remove an event with all that belongs to it, and the sources that raise it. Raises ProjectError."""
+    remove(folder, [*(("sources", source) for source in sources), ("events", name)])
 
 
 def remove_filter(folder: Path, event: str, name: str) -> None:
@@ -213,13 +242,8 @@ def remove(folder: Path, paths: list[Keys]) -> None:
         for keys in paths:
             holder(data, keys).pop(str(keys[-1]), None)
 
-    kinds = {
-        1: "service account" if paths[-1][0] == "service-accounts" else "event",
-        3: "filter",
-        5: "action",
-        7: "trigger",
-    }
-    edit(folder, splice, change, lambda document: check_exists(document, paths[-1], kinds[len(paths[-1]) - 1]))
+    named = paths[-1]
+    edit(folder, splice, change, lambda document: check_exists(document, named, KINDS.get(str(named[-2]), "trigger")))
 
 
 def edit(folder: Path, splice: Splice, change: Change, check: Check) -> None:
@@ -315,7 +339,7 @@ def check_exists(document: Document, keys: Keys, kind: str) -> None:
     name, there = str(keys[-1]), holder(document.data, keys)
     if name in there:
         return
-    if name == DEFAULT_FILTER and len(keys) == 4:
+    if name == DEFAULT_FILTER and keys[-2] == "filters":
         raise UsageError(
             f'The filter "{name}" is there for every event, and holds no actions here.',
             next_step=f"Remove the event with: eventwire remove:event {keys[1]}",

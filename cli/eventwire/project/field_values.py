@@ -28,9 +28,9 @@ WANTED: Mapping[FieldType, tuple[tuple[type, ...], str]] = {
 }
 
 SECRET_NAME = lazy_pattern(r"(?i)passw|passphrase|secret|token|credential|(api|private|access)[-_]?key")
-# Stripe's, Slack's, Standard Webhooks', GitHub's and AWS's keys, private keys, and addresses with a password in them.
+# eventwire's, Stripe's, Slack's, Standard Webhooks', GitHub's and AWS's keys, private keys, and addresses with a password in them.
 SECRET_VALUE = lazy_pattern(
-    r"\b[sr]k_(test|live)_\w|\bxox[a-z]-\w|\bwhsec_\w|\bgh[pousr]_\w{30}|\bAKIA[A-Z0-9]{16}\b"
+    r"\bew_(test|live)_\w|\b[sr]k_(test|live)_\w|\bxox[a-z]-\w|\bwhsec_\w|\bgh[pousr]_\w{30}|\bAKIA[A-Z0-9]{16}\b"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY|://[^\s/:@{}]*:[^\s/@{}]+@"
 )
 

@@ -14,6 +14,7 @@ from eventwire.language.conditions import Condition, check_condition, for_model,
 from eventwire.language.findings import LanguageError
 from eventwire.language.models import Model, compile_model, model_from_schema, read_model
 from eventwire.language.wildcards import check_template, parse_template
+from eventwire.project.buttons import BUTTON_STYLES, LONGEST_BUTTON_TEXT, LONGEST_EXPIRY_MINUTES, address_problem
 from eventwire.project.field_values import check_fields, check_json, is_secret_name, report_secret
 from eventwire.project.model import (
     DEFAULT_EXPIRY_MINUTES,
@@ -56,9 +57,6 @@ RETRY_NUMBERS = {
 }
 MOST_CONCURRENT = 10_000
 MOST_PER_SECOND = 1_000_000
-LONGEST_EXPIRY_MINUTES = 43_200
-LONGEST_BUTTON_TEXT = 48
-BUTTON_STYLES = ("danger", "important")
 KINDS: Mapping[type, str] = {str: "text", int: "an integer", float: "a number", bool: "true or false", dict: "a table"}
 
 Table = Mapping[str, Any]
@@ -398,6 +396,9 @@ class Loader:
                 check_json(self.report, table[name], (*keys, name))
                 self.template(table[name], model, (*keys, name), context)
         external = bool(self.value(table, "external", keys, bool))
+        problem = address_problem(url, external=external) if url else None
+        if problem:
+            self.report.error("bad-url", problem[0], (*keys, "url"), problem[1])
         return Button(key, text, url, external, minutes or DEFAULT_EXPIRY_MINUTES, table.get("meta"), style)
 
     def source(self, name: str, table: Table, keys: Keys, events: Mapping[str, Event]) -> Source:

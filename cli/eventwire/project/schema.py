@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eventwire.fields import Context, Field, FieldType
+from eventwire.project.buttons import BUTTON_STYLES, LONGEST_BUTTON_TEXT, LONGEST_EXPIRY_MINUTES
 from eventwire.project.load import (
-    BUTTON_STYLES,
-    LONGEST_BUTTON_TEXT,
-    LONGEST_EXPIRY_MINUTES,
     LONGEST_RETENTION_DAYS,
     MOST_ATTEMPTS,
     MOST_CONCURRENT,

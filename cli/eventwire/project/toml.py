@@ -19,7 +19,7 @@ _BOM = "\ufeff"
 
 # A line that holds what may be a secret is never quoted in a message, whether a secret belongs there or not.
 _SECRET_LINE = lazy_pattern(
-    r"""(?i)(password|passphrase|secret|token|api[-_]?key|private[-_]?key)["']?\s*=|\b[sr]k_(test|live)_|\bxox[a-z]-"""
+    r"""(?i)(password|passphrase|secret|token|api[-_]?key|private[-_]?key)["']?\s*=|\b(?:ew|[sr]k)_(test|live)_|\bxox[a-z]-"""
     r"""|\bwhsec_|://[^\s/:@"']+:[^\s@"']+@"""
 )
 

@@ -131,6 +131,33 @@ def actions(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     return matching(tables(project_data(ctx), *path), incomplete)
 
 
+def buttons(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """The buttons of the event named before."""
+    return matching(tables(project_data(ctx), "events", given(ctx, "event"), "buttons"), incomplete)
+
+
+def sources(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """The project's sources."""
+    return matching(tables(project_data(ctx), "sources"), incomplete)
+
+
+def source_kinds(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """The kinds of sources there are."""
+    from eventwire.project.sources import KINDS
+
+    return [CompletionItem(each.name, help=each.summary) for each in KINDS.values() if each.name.startswith(incomplete)]
+
+
+def source_fields(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """The settings of the kind named before, for `--with`; its secrets for `--secret`."""
+    from eventwire.project.sources import find_kind
+
+    name = given(ctx, "kind") or tables(project_data(ctx), "sources", given(ctx, "name")).get("kind")
+    kind = find_kind(name) if isinstance(name, str) else None
+    fields = [each for each in (kind.fields if kind else ()) if each.secret == (param.name == "secrets")]
+    return [CompletionItem(f"{each.name}=", help=each.label) for each in fields if each.name.startswith(incomplete)]
+
+
 def selections(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
     """What `--only` can name: filters, and their actions."""
     found = tables(project_data(ctx), "events", given(ctx, "event"), "filters")

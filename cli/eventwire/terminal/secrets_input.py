@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from eventwire.accounts.lookup import Holder
 from eventwire.errors import CredentialError, UsageError
-from eventwire.services.declare import Service
 from eventwire.terminal.assignments import find_field
 from eventwire.terminal.session import Session
 
 SOURCES = "Its source is env:VARIABLE, file:PATH or - (standard input)."
 
 
-def read_secret_flags(session: Session, service: Service, given: Sequence[str], flag: str) -> dict[str, str]:
+def read_secret_flags(session: Session, holder: Holder, given: Sequence[str], flag: str) -> dict[str, str]:
     """The secrets of `K=SOURCE` flags. Raises UsageError, CredentialError; a value given by mistake is not repeated."""
     secrets = {}
     for assignment in given:
         name, separator, source = assignment.partition("=")
         if not separator:
             raise UsageError(f"{flag} takes KEY=SOURCE.", next_step=SOURCES)
-        field = find_field(name, {each.name: each for each in service.secrets}, flag)
+        field = find_field(name, {each.name: each for each in holder.secrets}, flag)
         secrets[field.name] = read_source(session, source, f"{flag} {name}")
     return secrets
 

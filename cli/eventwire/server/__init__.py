@@ -1,0 +1,1 @@
+"""The server: events over HTTP, pages, buttons, and sources that raise events from outside."""
