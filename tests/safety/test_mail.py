@@ -8,11 +8,10 @@ from email.header import decode_header
 from html.parser import HTMLParser
 
 import pytest
-from aiosmtpd.controller import Controller
 
+from tests.mail_server import MailServer
 from tests.safety.hostile import NIGHTLY, NORMAL, any_text, each_hostile
 from tests.safety.wired import Wired, account, action, sent
-from tests.servers import closed_port
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 
@@ -68,9 +67,8 @@ class Mail:
 
     def __init__(self, folder):
         self.inbox = Inbox()
-        self.controller = Controller(self.inbox, hostname="127.0.0.1", port=closed_port(), data_size_limit=1 << 25)
-        self.controller.start()
-        settings = {"host": "127.0.0.1", "port": self.controller.port, "security": "none"}
+        self.server = MailServer(self.inbox, data_size_limit=1 << 25)
+        settings = {"host": "127.0.0.1", "port": self.server.port, "security": "none"}
         self.wired = Wired(folder, account("mail", "smtp", **settings) + ACTIONS)
 
     def check(self, text):
@@ -97,7 +95,7 @@ class Mail:
 
     def close(self):
         self.wired.close()
-        self.controller.stop()
+        self.server.stop()
 
 
 def message_id(record):

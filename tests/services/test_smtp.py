@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import os
+import socket
 import ssl
+import warnings
+from contextlib import suppress
 from email import message_from_bytes, policy
 from email.header import decode_header
+from threading import Thread
 
 import pytest
 import trustme
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
 from eventwire.errors import Refused, Rejected, Unavailable
 from eventwire.services.declare import Credentials, Target
 from eventwire.services.smtp import SERVICE
+from tests.mail_server import MailServer
 from tests.servers import closed_port
 
 SEND = SERVICE.operation("send-mail")
@@ -62,12 +68,11 @@ def serve():
             more |= {"authenticator": authenticate, "auth_required": True, "auth_require_tls": security == "starttls"}
         if security == "tls":
             more["ssl_context"] = context
-        controller = Controller(inbox, hostname="127.0.0.1", port=closed_port(), **more)
-        controller.start()
-        started.append(controller)
+        server = MailServer(inbox, **more)
+        started.append(server)
         settings = {
             "host": "127.0.0.1",
-            "port": controller.port,
+            "port": server.port,
             "security": security,
             "verify-certificate": False,
             "from": "Shop <hello@shop.example>",
@@ -75,8 +80,8 @@ def serve():
         return inbox, settings
 
     yield serve
-    for controller in started:
-        controller.stop()
+    for server in started:
+        server.stop()
 
 
 def send(settings, values, secrets=None):
@@ -261,3 +266,36 @@ def test_a_mail_that_was_taken_is_sent_however_the_server_says_goodbye():
             await abrupt.wait_closed()
 
     assert asyncio.run(run()) == {"answer": "queued", "recipients": 1}
+
+
+def test_a_server_that_never_says_goodbye_over_tls_keeps_no_connection_open():
+    """The client's word that TLS ends is not answered: still, nothing of the connection outlives the mail."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        answering = Thread(target=answer_but_for_the_farewell, args=(listening, context))
+        answering.start()
+        settings = {"host": "127.0.0.1", "port": listening.getsockname()[1], "security": "tls"}
+        settings |= {"verify-certificate": False, "from": "shop@example.com"}
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            assert send(settings, MAIL)["recipients"] == 1
+            gc.collect()
+        answering.join()
+    assert [str(each.message) for each in caught if each.category is ResourceWarning] == []
+
+
+def answer_but_for_the_farewell(listening, context):
+    connection, _ = listening.accept()
+    with context.wrap_socket(connection, server_side=True) as tls, tls.makefile("rwb") as stream:
+        replies = iter([b"220 ready", b"250 hello", b"250 from", b"250 to", b"354 go on", b"250 queued", b"221 bye"])
+        for reply in replies:
+            stream.write(reply + b"\r\n")
+            stream.flush()
+            while reply != b"221 bye" and (line := stream.readline()) != b".\r\n" and reply == b"354 go on":
+                assert line
+        # until the client is gone: what it says is TLS's farewell, which is read but not answered
+        connection_end = socket.socket(fileno=os.dup(tls.fileno()))
+        with connection_end, suppress(ConnectionResetError):
+            while connection_end.recv(1024):
+                pass

@@ -7,14 +7,13 @@ import ssl
 
 import pytest
 import uvloop
-from aiosmtpd.controller import Controller
 
 from eventwire.errors import Rejected
 from eventwire.services import tls
 from eventwire.services.catalog import find_service
 from eventwire.services.declare import Credentials, Target
+from tests.mail_server import MailServer
 from tests.own_servers import Authority
-from tests.servers import closed_port
 from tests.services.answering import answering
 
 SMTP = {"host": "localhost", "verify-certificate": True}
@@ -200,12 +199,11 @@ def smtp(request, tmp_path):
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(*authority.certificate("localhost"))
     tls = {"ssl_context": context} if request.param == "tls" else {"tls_context": context, "require_starttls": True}
-    controller = Controller(inbox, hostname="127.0.0.1", port=closed_port(), **tls)
-    controller.start()
+    server = MailServer(inbox, **tls)
     service = find_service("smtp")
 
     def send(trusted, host="localhost", run=asyncio.run):
-        settings = {**SMTP, "host": host, "port": controller.port, "security": request.param}
+        settings = {**SMTP, "host": host, "port": server.port, "security": request.param}
         settings |= {"ca-file": str(trusted)} if trusted else {}
         mail = {"from": "a@shop.example", "to": ["b@shop.example"], "subject": "x", "text": "y"}
 
@@ -218,7 +216,7 @@ def smtp(request, tmp_path):
 
     send.authority, send.other, send.mails = authority.file, other.file, inbox.mails
     yield send
-    controller.stop()
+    server.stop()
 
 
 @pytest.mark.parametrize("run", LOOPS)

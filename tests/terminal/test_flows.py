@@ -84,6 +84,49 @@ def test_filter_value_that_is_none_is_asked_for_again(shop):
     assert events_of(shop)["new-customer"]["filters"]["known"]["where"] == "id = 8"
 
 
+@pytest.mark.parametrize(
+    ("line", "keys"),
+    [
+        ("add:event", f"{ENTER}id{ENTER}{DOWN}{ENTER}n{ENTER}{ENTER}"),
+        ("add:filter new-customer", f"{ENTER}{ENTER}8{ENTER}{ENTER}"),
+    ],
+)
+@pytest.mark.parametrize("wrong", ["Two words", "", "{taken}"])
+def test_a_name_that_cannot_be_used_is_asked_for_again_at_once(shop, line, keys, wrong):
+    taken = {"add:event": "new-customer"}.get(line, "big-spender")
+    result = typed(shop, f"{wrong.format(taken=taken)}{ENTER}{CLEAR}fine{ENTER}{keys}", *line.split())
+    assert result.exit_code == 0, result.output
+    assert "fine" in toml_of(shop)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["add:event", "two words"],
+        ["add:event", "new-customer"],
+        ["add:filter", "new-customer", "two words"],
+        ["add:filter", "new-customer", "big-spender"],
+        ["add:action", "new-customer", "on-event", "two words"],
+        ["add:action", "new-customer", "on-event", "remember"],
+        ["add:service-account", "two words"],
+    ],
+)
+def test_a_name_that_cannot_be_used_is_refused_before_anything_is_asked(shop, line):
+    result = typed(shop, "", *line)  # there are no keys: any question would end in "Interrupted"
+    assert result.exit_code == 2, result.output
+    assert f'"{line[-1]}" cannot be the name of' in result.stderr
+
+
+def test_the_sets_of_an_account_that_exists_are_given_anew(shop):
+    # its name and service are known; there is a new database for test, none for live
+    result = typed(shop, f"books.db{ENTER}n{ENTER}", "add:service-account", "warehouse")
+    assert result.exit_code == 0, result.output
+    stored = tomllib.loads(toml_of(shop))["service-accounts"]["warehouse"]
+    assert stored["test"] == {"database": "books.db"}
+    assert stored["live"] == {"database": "live.sqlite3"}
+    assert 'Changed the service account "warehouse"' in result.stderr
+
+
 def test_account_with_its_test_set_alone(shop):
     keys = f"books.db{ENTER}n{ENTER}"
     result = typed(shop, keys, "add:service-account", "books", "--service", "sqlite")

@@ -13,7 +13,7 @@ from eventwire.terminal.options import command
 from eventwire.terminal.payload_input import read_data
 from eventwire.terminal.project import open_project
 from eventwire.terminal.properties import model_of_flags
-from eventwire.terminal.questions import Question, complete, text
+from eventwire.terminal.questions import Question, complete, new_name, refuse_name
 
 if TYPE_CHECKING:
     from eventwire.terminal.session import Session
@@ -42,7 +42,10 @@ def add_event(
     asked = name is None or not (properties or sample)
     if not session.interactive:
         require(name, properties, sample)
-    answers = complete(session, {"name": name}, [Question("name", "NAME", text("What is the event called?"))])
+    elif asked and name is not None:
+        refuse_name(name, "event", project.events)
+    ask_name = new_name("What is the event called?", "event", lambda answers: project.events)
+    answers = complete(session, {"name": name}, [Question("name", "NAME", ask_name)])
     payload: dict[str, Any] | None = None
     if sample is not None:
         payload = read_data(session, f"@{sample.removeprefix('@')}")

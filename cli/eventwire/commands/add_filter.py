@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import TYPE_CHECKING
 
 import click
@@ -11,7 +12,7 @@ from eventwire.terminal import completion
 from eventwire.terminal.equivalent import say_equivalent
 from eventwire.terminal.options import command
 from eventwire.terminal.project import find_event, open_project
-from eventwire.terminal.questions import Question, choose, complete, text
+from eventwire.terminal.questions import Answers, Question, choose, complete, new_name, refuse_name
 
 if TYPE_CHECKING:
     from eventwire.project.model import Event, Project
@@ -28,12 +29,18 @@ def add_filter(session: Session, event: str | None, name: str | None, where: str
 
     project = open_project(session)
     given = {"event": event, "name": name, "where": where}
+
+    def filters_of(answers: Answers) -> Container[str]:
+        return find_event(project, answers["event"]).filters
+
+    def ask(session: Session, answers: Answers) -> str:
+        refuse_name(answers["name"], "filter", filters_of(answers))
+        return ask_where(session, find_event(project, answers["event"]), project)
+
     questions = [
         Question("event", "EVENT", choose("Which event?", list(project.events))),
-        Question("name", "NAME", text("What is the filter called?")),
-        Question(
-            "where", "--where", lambda asked, answers: ask_where(asked, find_event(project, answers["event"]), project)
-        ),
+        Question("name", "NAME", new_name("What is the filter called?", "filter", filters_of)),
+        Question("where", "--where", ask),
     ]
     if event is not None:
         find_event(project, event)

@@ -18,6 +18,7 @@ from eventwire.terminal.account_flow import (
     ask_name,
     ask_service,
     ask_setting,
+    other_service,
     save_account,
     verify,
 )
@@ -90,7 +91,7 @@ def add_service_account(
     service_name = service or (existing.service if existing else None)
     given = {"test": (test, test_secret), "live": (live, live_secret)}
     if not any(settings or secrets for settings, secrets in given.values()) and session.interactive:
-        account = ask_account(session, project, None if existing else name, service_name)
+        account = ask_account(session, project, name, service_name)
         save_account(session, project, account)
         say_equivalent(session, "add:service-account", arguments(account))
     else:
@@ -132,10 +133,7 @@ def account_of_flags(
         raise UsageError(f"Missing: {', '.join(missing)}.", next_step="See the services with: eventwire services")
     existing = project.accounts.get(name)
     if existing and existing.service != service_name:
-        raise UsageError(
-            f'The service account "{name}" exists already, for the service {existing.service}.',
-            next_step="Choose another name.",
-        )
+        raise other_service(existing)
     service = find_service(service_name)
     sets = {
         environment: set_of_flags(session, service, *given[environment], environment)

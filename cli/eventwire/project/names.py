@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 
 from eventwire.project.model import NAME
 
@@ -17,7 +18,12 @@ def name_problem(name: str) -> str | None:
         return f"A name has at most {LONGEST} characters."
     if NAME.fullmatch(name):
         return None
-    return f"Names are lower-case letters, digits and -, beginning with a letter. For example: {proposal(name)}"
+    return f"Use lower-case letters, digits and -, beginning with a letter: {proposal(name)}"
+
+
+def new_name_problem(name: str, kind: str, taken: Container[str]) -> str | None:
+    """What is wrong with a name for something new, in a sentence, or None."""
+    return f"There is {with_article(kind)} of that name already." if name in taken else name_problem(name)
 
 
 def cannot_be_named(name: str, kind: str) -> str:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
 from email.utils import formatdate
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -52,10 +53,9 @@ class Mailer(Struct, frozen=True):
 
     def client(self) -> aiosmtplib.SMTP:
         """A client that is not connected yet."""
-        library = import_client("aiosmtplib", "smtp", "smtp")
         settings = self.credentials.settings
         security = settings["security"]
-        client: aiosmtplib.SMTP = library.SMTP(
+        return client_class()(
             hostname=settings["host"],
             port=settings.get("port") or PORTS[security],
             use_tls=security == "tls",
@@ -65,7 +65,23 @@ class Mailer(Struct, frozen=True):
             timeout=TIMEOUT_SECONDS,
             tls_context=self.tls,
         )
-        return client
+
+
+@cache
+def client_class() -> type[aiosmtplib.SMTP]:
+    """The library's client, but one whose connection is gone once it is closed."""
+    library = import_client("aiosmtplib", "smtp", "smtp")
+
+    class Client(library.SMTP):  # type: ignore[misc, name-defined]
+        def close(self) -> None:
+            # With TLS, the library's close waits for the server's own farewell, in the background and for up to 30
+            # seconds: the connection would outlive the mail, and the event loop of a command that sent one.
+            transport = self.transport
+            super().close()
+            if transport is not None:
+                transport.abort()
+
+    return Client
 
 
 async def connect(credentials: Credentials) -> Mailer:

@@ -16,9 +16,10 @@ from eventwire.project.edit import add_account
 from eventwire.services.catalog import find_service
 from eventwire.services.declare import Credentials, Service
 from eventwire.terminal.assignments import read_value
+from eventwire.terminal.questions import refuse_name
 
 if TYPE_CHECKING:
-    from eventwire.project.model import Project
+    from eventwire.project.model import Project, ServiceAccount
     from eventwire.terminal.session import Session
 
 ENVIRONMENTS = ("test", "live")
@@ -53,10 +54,18 @@ class NewAccount:
 
 
 def ask_account(session: Session, project: Project, name: str | None, service_name: str | None) -> NewAccount:
-    """Ask for an account; each set is verified as it is given, and asked for again where that fails."""
+    """Ask for an account; each set is verified as it is given, and asked for again where that fails.
+
+    A name that is taken already means that account, whose sets are given anew.
+    """
     from eventwire.terminal.prompts import confirm
 
+    existing = project.accounts.get(name) if name else None
+    if name and existing is None:
+        refuse_name(name, "service account", ())
     service = find_service(service_name or ask_service(session))
+    if existing and existing.service != service.name:
+        raise other_service(existing)
     name = name or ask_name(session, project, service)
     account = NewAccount(name, service, {})
     if service.secrets:
@@ -66,6 +75,14 @@ def ask_account(session: Session, project: Project, name: str | None, service_na
             continue
         account = ask_set(session, project, account, environment)
     return account
+
+
+def other_service(existing: ServiceAccount) -> UsageError:
+    """The error for an account that exists, but for another service."""
+    return UsageError(
+        f'The service account "{existing.name}" exists already, for the service {existing.service}.',
+        next_step="Choose another name.",
+    )
 
 
 def ask_service(session: Session) -> str:
@@ -113,11 +130,9 @@ def all_services() -> list[str]:
 
 def check_name(project: Project, name: str) -> str | None:
     """What is wrong with a new account's name."""
-    from eventwire.project.names import name_problem
+    from eventwire.project.names import new_name_problem
 
-    if name in project.accounts:
-        return "There is an account of that name already."
-    return name_problem(name)
+    return new_name_problem(name, "service account", project.accounts)
 
 
 def ask_set(session: Session, project: Project, account: NewAccount, environment: str) -> NewAccount:

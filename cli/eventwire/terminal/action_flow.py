@@ -14,7 +14,7 @@ from eventwire.language.findings import LanguageError, first_error
 from eventwire.language.models import Model
 from eventwire.language.wildcards import check_template, parse_template, wildcards_for
 from eventwire.project.model import Event, Project
-from eventwire.project.names import name_problem
+from eventwire.project.names import new_name_problem
 from eventwire.services.catalog import find_service
 from eventwire.services.declare import Column, Credentials, Operation, Service
 from eventwire.terminal.account_flow import NewAccount, ask_account, ask_server
@@ -23,6 +23,7 @@ from eventwire.terminal.operations import NewAction, find_operation
 from eventwire.terminal.preview import preview
 from eventwire.terminal.project import find_account, find_event, find_filter
 from eventwire.terminal.prompts import Choice, WildcardCompleter, ask_text, confirm, select
+from eventwire.terminal.questions import refuse_name
 from eventwire.terminal.session import Session
 
 NEW_ACCOUNT = "New service account…"
@@ -38,6 +39,8 @@ def ask_action(
     event = find_event(project, event_name or pick(session, "Which event?", list(project.events)))
     filter_name = filter_name or pick(session, "Under which filter?", list(event.filters))
     taken = find_filter(event, filter_name).actions
+    if name is not None:
+        refuse_name(name, "action", taken)
     account, new_account = ask_for_account(session, project, account_name)
     service = new_account.service if new_account else find_service(project.accounts[account].service)
     operation = find_operation(service, operation_name) if operation_name else ask_operation(session, service)
@@ -45,7 +48,7 @@ def ask_action(
         session,
         "What is the action called?",
         default=operation.name if operation.name not in taken else "",
-        check=lambda text: "There is an action of that name already." if text in taken else name_problem(text),
+        check=lambda text: new_name_problem(text, "action", taken),
     )
     tables = read_tables(session, project, account, service, new_account) if wants_tables(operation) else {}
     given_fields = read_assignments(settings, operation.fields, "--set")

@@ -7,24 +7,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from textwrap import wrap
 from typing import Any
 
 import click
 import questionary
 from msgspec import Struct
 from prompt_toolkit.application import create_app_session, get_app
+from prompt_toolkit.application.current import get_app_session
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
+from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.input import create_input
 from prompt_toolkit.output import create_output
 from prompt_toolkit.output.color_depth import ColorDepth
+from prompt_toolkit.shortcuts import print_formatted_text
 
 from eventwire.terminal.session import Session
 
 Check = Callable[[str], str | None]
 """Says what is wrong with a text, in a sentence, or None."""
 
-STYLE = questionary.Style([("instruction", "fg:ansibrightblack"), ("highlighted", "bold"), ("selected", "noreverse")])
+STYLE = questionary.Style(
+    [
+        ("instruction", "fg:ansibrightblack"),
+        ("highlighted", "bold"),
+        ("selected", "noreverse"),
+        # a bar across the screen that is empty mostly would only be in the way
+        ("bottom-toolbar", "noreverse"),
+    ]
+)
+BESIDE_CHOICE = 6  # columns: the pointer, and the spaces around a choice's name
+SHORTEST_NOTE = 8  # of fewer characters, a note says nothing
 SEARCH_FROM = 12  # with more choices than this, typing narrows them
 
 
@@ -35,10 +49,18 @@ class Choice(Struct, frozen=True):
     note: str = ""
     label: str = ""
 
-    def title(self, width: int) -> str:
-        """The choice as it is shown."""
-        name = self.label or self.value
-        return f"{name:<{width}}  {self.note}".rstrip() if self.note else name
+    @property
+    def name(self) -> str:
+        """What it is called among the choices, and in the answer."""
+        return self.label or self.value
+
+    def title(self, width: int, columns: int) -> str:
+        """The choice as it is shown: its name, and as much of its note as there is room for."""
+        room = columns - BESIDE_CHOICE - width
+        if not self.note or room < SHORTEST_NOTE:
+            return self.name
+        note = self.note if len(self.note) <= room else f"{self.note[: room - 1].rstrip()}…"
+        return f"{self.name:<{width}}  {note}"
 
 
 def ask_text(
@@ -53,7 +75,6 @@ def ask_text(
 ) -> str:
     """A line of text, asked for until `check` is content; `below` says something of it while it is typed."""
     question = questionary.text
-    more: dict[str, Any] = {"bottom_toolbar": lambda: below(get_app().current_buffer.text)} if below else {}
     return str(
         answer(
             session,
@@ -65,7 +86,7 @@ def ask_text(
                 style=STYLE,
                 completer=completer,
                 complete_while_typing=True,
-                **more,
+                bottom_toolbar=toolbar(check, below),
             ),
         )
     ).strip()
@@ -78,23 +99,30 @@ def ask_secret(session: Session, message: str, *, check: Check | None = None) ->
 
 def select(session: Session, message: str, choices: Sequence[Choice], *, default: str | None = None) -> str:
     """The value of one of the choices."""
-    width = max(len(choice.label or choice.value) for choice in choices)
-    shown = [questionary.Choice(choice.title(width), value=choice.value) for choice in choices]
+    width = max(len(choice.name) for choice in choices)
     search = len(choices) > SEARCH_FROM
-    return str(
-        answer(
-            session,
-            lambda: questionary.select(
-                message,
-                shown,
-                default=default,
-                style=STYLE,
-                use_search_filter=search,
-                use_jk_keys=not search,
-                instruction="(type to search)" if search else "(arrow keys, Enter)",
-            ),
+
+    def make() -> questionary.Question:
+        columns = get_app_session().output.get_size().columns
+        shown = [questionary.Choice(each.title(width, columns), value=each.value) for each in choices]
+        return questionary.select(
+            message,
+            shown,
+            default=default,
+            style=STYLE,
+            use_search_filter=search,
+            use_jk_keys=not search,
+            instruction="(type to search)" if search else "(arrow keys, Enter)",
+            erase_when_done=True,
         )
-    )
+
+    def show(question: questionary.Question, given: Any) -> None:
+        # the library would repeat the note, too
+        (name,) = (each.name for each in choices if each.value == given)
+        line = [("class:qmark", "?"), ("class:question", f" {message} "), ("class:answer", name)]
+        print_formatted_text(FormattedText(line), style=question.application.style)
+
+    return str(answer(session, make, show))
 
 
 def confirm(session: Session, message: str, *, default: bool) -> bool:
@@ -102,13 +130,20 @@ def confirm(session: Session, message: str, *, default: bool) -> bool:
     return bool(answer(session, lambda: questionary.confirm(message, default=default, auto_enter=False, style=STYLE)))
 
 
-def answer(session: Session, make: Callable[[], questionary.Question]) -> Any:
-    """The answer to a question. Raises click.Abort at Ctrl-C or Ctrl-D."""
+def answer(
+    session: Session,
+    make: Callable[[], questionary.Question],
+    show: Callable[[questionary.Question, Any], None] | None = None,
+) -> Any:
+    """The answer to a question, which `show` may print. Raises click.Abort at Ctrl-C or Ctrl-D."""
     with terminal_of(session):
+        question = make()
         try:
-            given = make().unsafe_ask()
+            given = question.unsafe_ask()
         except (KeyboardInterrupt, EOFError):
             raise click.Abort from None
+        if show is not None:
+            show(question, given)
     return given
 
 
@@ -128,14 +163,33 @@ def terminal_of(session: Session) -> Iterator[None]:
 
 
 def validator(check: Check | None) -> Callable[[str], bool | str] | None:
-    """A check in questionary's terms."""
+    """A check in questionary's terms, which has one line for what is wrong: the others stand in the `toolbar`."""
     if check is None:
         return None
 
     def validate(text: str) -> bool | str:
-        return check(text.strip()) or True
+        problem = check(text.strip())
+        return folded(problem)[0] if problem else True
 
     return validate
+
+
+def toolbar(check: Check | None, below: Callable[[str], str] | None) -> Callable[[], FormattedText]:
+    """What stands under a question: the rest of what is wrong with the answer, or what `below` says of it."""
+
+    def show() -> FormattedText:
+        buffer = get_app().current_buffer
+        if check and buffer.validation_error:
+            rest = folded(check(buffer.text.strip()) or "")[1:]
+            return FormattedText([("class:validation-toolbar", "\n".join(rest))])
+        return FormattedText([("", "\n".join(folded(below(buffer.text))) if below else "")])
+
+    return show
+
+
+def folded(text: str) -> list[str]:
+    """A sentence in lines as wide as the terminal; at least one."""
+    return wrap(text, get_app_session().output.get_size().columns) or [""]
 
 
 class WildcardCompleter(Completer):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from eventwire.errors import UsageError
+from eventwire.project.names import cannot_be_named, new_name_problem
 from eventwire.terminal.session import Session
 
 Answers = Mapping[str, Any]
@@ -52,6 +53,24 @@ def choose(message: str, choices: Sequence[str] | Callable[[Answers], Sequence[s
         return str(select(session, message, [Choice(name) for name in names]))
 
     return ask
+
+
+def new_name(message: str, kind: str, taken: Callable[[Answers], Container[str]]) -> Ask:
+    """Asks for a name that is allowed, and not taken."""
+
+    def ask(session: Session, answers: Answers) -> str:
+        from eventwire.terminal.prompts import ask_text
+
+        names = taken(answers)
+        return ask_text(session, message, check=lambda given: new_name_problem(given, kind, names))
+
+    return ask
+
+
+def refuse_name(name: str, kind: str, taken: Container[str]) -> None:
+    """Raise UsageError for a name that cannot be used, before anything else is asked for."""
+    if problem := new_name_problem(name, kind, taken):
+        raise UsageError(f"{cannot_be_named(name, kind)}.", next_step=problem)
 
 
 def text(message: str, *, default: str = "", check: Callable[[str], str | None] | None = None) -> Ask:
