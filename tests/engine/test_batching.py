@@ -18,9 +18,13 @@ class Server:
     """A service that remembers its batches, and answers each when it is let go on."""
 
     def __init__(self):
+        self.closed = False
         self.batches = []
         self.going_on = asyncio.Event()
         self.cancelled = 0
+
+    async def close(self):
+        self.closed = True
 
     async def run_many(self, connection, requests):
         assert connection is self
@@ -215,10 +219,22 @@ def test_closing_cuts_off_what_is_under_way_and_what_waits():
     assert [type(each) for each in outcomes] == [asyncio.CancelledError] * 2
 
 
+def test_closing_closes_the_connection():
+    async def run():
+        server = Server()
+        await server.batching().close()
+        return server.closed
+
+    assert asyncio.run(run())
+
+
 def test_a_service_without_run_many_is_sent_each_by_itself():
     async def run():
         batching = Batching(SERVICE, await SERVICE.connect(Credentials({}, {})))
         request = {"key": "alone", "seconds": 0, "fails": "", "times": 0}
-        return await batching.send(OPERATION, request)
+        try:
+            return await batching.send(OPERATION, request)
+        finally:
+            await batching.close()
 
     assert asyncio.run(run()) == {"answer": 1}
