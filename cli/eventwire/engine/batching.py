@@ -45,17 +45,36 @@ class Batching:
         """
         if self._run_many is None:
             return await operation.send(self._connection, request)
+        outcome = self.submit(operation, request)
+        try:
+            return await outcome
+        except asyncio.CancelledError:
+            self.give_up()
+            raise
+
+    @property
+    def takes_many(self) -> bool:
+        """Whether deliveries can go together, and so can be submitted."""
+        return self._run_many is not None
+
+    def submit(self, operation: Operation, request: Request) -> asyncio.Future[Any]:
+        """Send a request with others; the future gives its response, or raises what the operation's own `send` does.
+
+        Whoever cancels the future, or settles it for a timeout, has to call `give_up`.
+        """
         loop = asyncio.get_running_loop()
-        outcome = loop.create_future()
+        outcome: asyncio.Future[Any] = loop.create_future()
         self._waiting.append((operation, request, outcome))
         if not self._asked and len(self._batches) < self._under_way:
             self._asked = True
             loop.call_soon(self._start)
-        try:
-            return await outcome
-        except asyncio.CancelledError:
-            self._cut_off_deserted()
-            raise
+        return outcome
+
+    def give_up(self) -> None:
+        """End the batches that nobody waits for: a server that never answers would keep their places for good."""
+        for task, batch in self._batches.items():
+            if all(waiting.done() for _, _, waiting in batch):
+                task.cancel()
 
     async def close(self) -> None:
         """Cut off what is under way, and close the connection. Whoever waits for an outcome is cancelled."""
@@ -84,12 +103,6 @@ class Batching:
     def _ended(self, task: asyncio.Task[None]) -> None:
         del self._batches[task]
         self._start()
-
-    def _cut_off_deserted(self) -> None:
-        """End the batches that nobody waits for: a server that never answers would keep their places for good."""
-        for task, batch in self._batches.items():
-            if all(waiting.done() for _, _, waiting in batch):
-                task.cancel()
 
     async def _run(self, batch: Sequence[Waiting]) -> None:
         """Send a batch, and give each delivery its outcome."""

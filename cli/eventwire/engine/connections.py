@@ -9,6 +9,7 @@ from contextlib import suppress
 from importlib import import_module
 
 from eventwire.engine.batching import Batching
+from eventwire.engine.deadlines import Deadlines
 from eventwire.engine.gate import Gate
 from eventwire.services.declare import Credentials, Service
 
@@ -25,6 +26,8 @@ class Connections:
         self._find_credentials = find_credentials
         self._make_gate = make_gate
         self._gates: dict[str, Gate] = {}
+        self._prepared: set[str] = set()
+        self.deadlines = Deadlines()
         self._credentials: dict[str, Credentials] = {}
         self._opening: dict[str, asyncio.Task[Batching]] = {}
 
@@ -34,6 +37,10 @@ class Connections:
         if gate is None:
             gate = self._gates[account] = self._make_gate(account)
         return gate
+
+    def is_prepared(self, account: str) -> bool:
+        """Whether `prepare` has nothing left to do for an account."""
+        return account in self._prepared
 
     async def prepare(self, accounts: Mapping[str, Service]) -> None:
         """Load the accounts' client libraries and find their credentials: what costs time once a process.
@@ -46,15 +53,23 @@ class Connections:
                     import_module(module)
         missing = {name: service for name, service in accounts.items() if name not in self._credentials}
         await asyncio.gather(*(self._find(*pair) for pair in missing.items()), return_exceptions=True)
+        self._prepared.update(accounts)
+
+    def opened(self, account: str) -> Batching | None:
+        """What the account's requests are sent through, where it is open already."""
+        task = self._opening.get(account)
+        if task is None or not task.done() or task.cancelled() or task.exception() is not None:
+            return None
+        return task.result()
 
     async def get(self, account: str, service: Service) -> Batching:
         """What the account's requests are sent through, opened by whoever asks first.
 
         Raises CredentialError, MissingExtra or ServiceError; the next to ask tries anew.
         """
+        if (opened := self.opened(account)) is not None:
+            return opened
         task = self._opening.get(account)
-        if task is not None and task.done() and not task.cancelled() and task.exception() is None:
-            return task.result()
         if task is None:
             task = asyncio.create_task(self._open(account, service), name=f"connect {account}")
             self._opening[account] = task

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from eventwire.engine.connections import Connections
 from eventwire.engine.gate import Paused
@@ -88,22 +87,23 @@ class Attempt(Struct, frozen=True):
     seconds: float = 0.0
 
 
-async def deliver(delivery: Delivery, course: Course) -> ActionRecord:
+async def deliver(delivery: Delivery, course: Course, begun: float, tried: Attempt | None = None) -> ActionRecord:
     """Send a delivery, again where that may help and does no harm, until it has an outcome.
 
-    Being cancelled is an outcome too: `failed` where the delivery had not reached its server or can safely be
+    `begun` is when its first attempt began, on the performance counter; `tried` is that attempt, where it was made
+    already. Being cancelled is an outcome too: `failed` where the delivery had not reached its server or can safely be
     repeated, otherwise `unknown`. What is left to another process comes back as `planned`.
     Raises JournalError where an attempt cannot be recorded before it is made; nothing was sent then.
     """
-    begun = time.perf_counter()
     outcome = cut_off(NOT_FINISHED, DeliveryStatus.FAILED)
     try:
         if delivery.due_at is not None:
             await asyncio.sleep(seconds_until_due(delivery.due_at, delivery))
         while True:
-            tried = await attempt_in_turn(delivery, course)
+            tried = tried or await attempt_in_turn(delivery, course)
             outcome = tried.outcome
-            if tried.error is None or (delay := repeat_delay(delivery, tried.error, course)) is None:
+            delay = repeat_delay(delivery, tried.error, course)
+            if delay is None or tried.error is None:
                 break
             await postpone(delivery, course, begun, delay, tried)
             course.observer.retrying(delivery, tried.error, delay)
@@ -111,15 +111,64 @@ async def deliver(delivery: Delivery, course: Course) -> ActionRecord:
             if await ends_within(course.leaving, delay):
                 outcome["status"] = DeliveryStatus.PLANNED
                 break
+            tried = None
     except asyncio.CancelledError:
         pass
-    return replace(
-        delivery.record,
-        attempts=delivery.attempts,
-        started_ms=round((begun - course.started) * 1000, 3),
-        duration_ms=round((time.perf_counter() - begun) * 1000, 3),
-        **outcome,
+    return ended(delivery, course, begun, outcome)
+
+
+def ended(delivery: Delivery, course: Course, begun: float, outcome: dict[str, Any]) -> ActionRecord:
+    """A delivery's record once it is over."""
+    record = delivery.record
+    return ActionRecord(
+        record.name,
+        record.service_account,
+        record.service,
+        record.action,
+        outcome["status"],
+        delivery.attempts,
+        round((begun - course.started) * 1000, 3),
+        round((time.perf_counter() - begun) * 1000, 3),
+        record.request,
+        outcome.get("response"),
+        outcome.get("error"),
     )
+
+
+def send_together(delivery: Delivery, course: Course) -> asyncio.Future[Any] | None:
+    """Send a delivery's first attempt with all that go to its account at this moment; None where it has to wait for
+    anything, or its service takes each by itself. `landed` tells what came of it.
+
+    It is what `deliver` does, without a task of its own: that is half of what a delivery costs.
+    """
+    account = delivery.record.service_account
+    batching = course.connections.opened(account)
+    if batching is None or not batching.takes_many or not delivery.is_started:
+        return None
+    if not course.connections.gate(account).is_free or delivery.operation is None:
+        return None
+    delivery.attempts += 1
+    future = batching.submit(delivery.operation, delivery.request or {})
+    course.connections.deadlines.add(delivery.timeout_seconds, future)
+    return future
+
+
+def landed(delivery: Delivery, course: Course, future: asyncio.Future[Any], begun: float) -> Attempt:
+    """What came of an attempt that was sent together with others."""
+    account = delivery.record.service_account
+    gate = course.connections.gate(account)
+    error: BaseException | None = asyncio.CancelledError() if future.cancelled() else future.exception()
+    if error is None:
+        gate.leave(None)
+        return Attempt({"status": DeliveryStatus.SUCCEEDED, "response": future.result()})
+    if isinstance(error, TimeoutError | asyncio.CancelledError):
+        batching = course.connections.opened(account)
+        if batching is not None:
+            batching.give_up()
+    tried = attempt_that_raised(delivery, error, connected=True, seconds=time.perf_counter() - begun)
+    if tried.error is not None:
+        gate.leave(tried.error)
+    return tried
 
 
 def seconds_until_due(due_at: float, delivery: Delivery) -> float:
@@ -161,9 +210,9 @@ async def attempt_in_turn(delivery: Delivery, course: Course) -> Attempt:
     return tried
 
 
-def repeat_delay(delivery: Delivery, error: Exception, course: Course) -> float | None:
-    """How many seconds after a failed attempt the next one follows; None where none does."""
-    if delivery.attempts >= delivery.retry.attempts or isinstance(error, Paused):
+def repeat_delay(delivery: Delivery, error: Exception | None, course: Course) -> float | None:
+    """How many seconds after an attempt the next one follows; None where none does."""
+    if error is None or delivery.attempts >= delivery.retry.attempts or isinstance(error, Paused):
         return None
     if not may_repeat(error, delivery.repetition):
         return None
@@ -204,15 +253,21 @@ async def attempt(delivery: Delivery, connections: Connections) -> Attempt:
             connected = True
             response = await batching.send(operation, delivery.request or {})
             return Attempt({"status": DeliveryStatus.SUCCEEDED, "response": response})
-    except TimeoutError:
-        error: Exception = timed_out(service.label, delivery.timeout_seconds, connected)
-    except asyncio.CancelledError:
+    except (Exception, asyncio.CancelledError) as error:
+        return attempt_that_raised(delivery, error, connected=connected, seconds=time.perf_counter() - begun)
+
+
+def attempt_that_raised(delivery: Delivery, error: BaseException, *, connected: bool, seconds: float) -> Attempt:
+    """An attempt that was not answered well, or was cut off."""
+    if isinstance(error, asyncio.CancelledError):
         if connected and delivery.repetition is Repetition.UNSAFE:
             return Attempt(cut_off(MAY_HAVE_HAPPENED, DeliveryStatus.UNKNOWN))
         return Attempt(cut_off(NOT_FINISHED, DeliveryStatus.FAILED))
-    except Exception as raised:
-        error = raised
-    return Attempt(failed(delivery, error), error, time.perf_counter() - begun)
+    if isinstance(error, TimeoutError):
+        label = delivery.service.label if delivery.service else delivery.record.service
+        error = timed_out(label, delivery.timeout_seconds, connected)
+    assert isinstance(error, Exception), "what is no Exception ends the process"
+    return Attempt(failed(delivery, error), error, seconds)
 
 
 def timed_out(label: str, seconds: float, connected: bool) -> Unavailable:

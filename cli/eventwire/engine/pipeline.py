@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from asyncio import Future
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,7 +18,20 @@ from msgspec.structs import replace
 
 from eventwire.accounts.lookup import find_credentials
 from eventwire.engine.connections import Connections
-from eventwire.engine.delivery import Course, Delivery, deliver, describe_error, ends_within
+from eventwire.engine.delivery import (
+    NOT_FINISHED,
+    Attempt,
+    Course,
+    Delivery,
+    cut_off,
+    deliver,
+    describe_error,
+    ended,
+    ends_within,
+    landed,
+    repeat_delay,
+    send_together,
+)
 from eventwire.engine.gate import Gate
 from eventwire.engine.observer import SILENCE, Observer
 from eventwire.engine.plan import EventPlan, TriggerPlan, plan_event
@@ -56,6 +69,10 @@ class NotRecorded(JournalError):
         )
         self.record = record
         """What came of it all the same."""
+
+
+Over = Callable[[Delivery, ActionRecord], None]
+"""Called once a delivery is over, with its record."""
 
 
 class KeyReused(UsageError):
@@ -127,7 +144,7 @@ class Pipeline:
         """Set where further attempts are another process's."""
         if detach:
             self._leaving.set()
-        self._running: set[asyncio.Task[Any]] = set()
+        self._running: set[Future[Any]] = set()
         self._notes: set[asyncio.Task[None]] = set()
 
     def plan(self, event: str) -> EventPlan:
@@ -211,10 +228,14 @@ class Pipeline:
 
         Client libraries and the keyring take some hundred milliseconds once: start-up, which is no action's time.
         """
-        begun = time.perf_counter()
         needed = {
-            each.record.service_account: each.service for each in deliveries if not each.is_final and each.service
+            each.record.service_account: each.service
+            for each in deliveries
+            if each.service and not each.is_final and not self.connections.is_prepared(each.record.service_account)
         }
+        if not needed:
+            return 0.0
+        begun = time.perf_counter()
         await self.connections.prepare(needed)
         return time.perf_counter() - begun
 
@@ -223,30 +244,69 @@ class Pipeline:
         journal = self._journal
         course = Course(self.connections, journal, self.observer, run.started, run.received_at, self._leaving)
         records = [delivery.record for delivery in run.deliveries]
-        waiting = [delivery for delivery in run.deliveries if not delivery.is_final]
         delivered = Delivered(records, [run.finished(each, each.record) for each in run.unwritten])
+        waiting = [delivery for delivery in run.deliveries if not delivery.is_final]
         left = len(waiting)
+        if not left:
+            return delivered
+        all_over = asyncio.get_running_loop().create_future()
 
-        async def deliver_one(delivery: Delivery) -> None:
+        def over(delivery: Delivery, record: ActionRecord) -> None:
             nonlocal left
-            try:
-                record = await deliver(delivery, course)
-            except JournalError as error:
-                # the others go on; that nothing can be recorded is told at the end
-                record = replace(delivery.record, status=DeliveryStatus.FAILED, error=describe_error(error))
             records[delivery.position] = record
             left -= 1
+            if not left:
+                all_over.set_result(None)
             if record.is_waiting:
                 return
+            outcome = run.finished(delivery, record)
             if left:
-                delivered.writing.append(journal.finish_soon(run.finished(delivery, record)))
+                delivered.writing.append(journal.finish_soon(outcome))
             else:
-                delivered.last.append(run.finished(delivery, record))
+                delivered.last.append(outcome)
 
-        async with asyncio.TaskGroup() as group:
-            for delivery in waiting:
-                self.track(group.create_task(deliver_one(delivery), name=delivery.label))
+        for delivery in waiting:
+            self.deliver(delivery, course, over)
+        await all_over
         return delivered
+
+    def deliver(self, delivery: Delivery, course: Course, over: Over) -> None:
+        """Set a delivery going; `over` is called once it is."""
+        begun = time.perf_counter()
+        sent = send_together(delivery, course)
+        if sent is None:
+            self.deliver_alone(delivery, course, over, begun)
+            return
+        self.track(sent)
+
+        def came_back(future: Future[Any]) -> None:
+            tried = landed(delivery, course, future, begun)
+            if repeat_delay(delivery, tried.error, course) is None:
+                over(delivery, ended(delivery, course, begun, tried.outcome))
+            else:
+                self.deliver_alone(delivery, course, over, begun, tried)
+
+        sent.add_done_callback(came_back)
+
+    def deliver_alone(
+        self, delivery: Delivery, course: Course, over: Over, begun: float, tried: Attempt | None = None
+    ) -> None:
+        """Set a delivery going that waits for something: a connection, its turn, another attempt."""
+
+        def ended_alone(task: asyncio.Task[ActionRecord]) -> None:
+            try:
+                record = task.result()
+            except asyncio.CancelledError:  # before it began
+                record = ended(delivery, course, begun, cut_off(NOT_FINISHED, DeliveryStatus.FAILED))
+            except Exception as error:
+                # the others go on; that nothing can be recorded is told at the end
+                outcome = {"status": DeliveryStatus.FAILED, "error": describe_error(error)}
+                record = ended(delivery, course, begun, outcome)
+            over(delivery, record)
+
+        task = asyncio.create_task(deliver(delivery, course, begun, tried), name=delivery.label)
+        self.track(task)
+        task.add_done_callback(ended_alone)
 
     # Events that outcomes raise
 
@@ -349,8 +409,8 @@ class Pipeline:
         row = journal.run(run)
         assert row is not None, "a run that was taken is there"
         left = left_over(self.project, row, journal.deliveries(run))
-        for cut_off in left.interrupted:
-            await journal.postpone(cut_off)
+        for attempt in left.interrupted:
+            await journal.postpone(attempt)
         await self.prepare(left.deliveries)
         return await self.finish(left)
 
@@ -368,10 +428,10 @@ class Pipeline:
             if not self._runs:
                 self._idle.set()
 
-    def track(self, task: asyncio.Task[None]) -> None:
+    def track(self, delivery: Future[Any]) -> None:
         """Remember a running delivery until it ends, so that it can be stopped."""
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        self._running.add(delivery)
+        delivery.add_done_callback(self._running.discard)
 
     async def stop(self, grace_seconds: float, *, leave_retries: bool = False) -> None:
         """Give the runs under way their grace time, then cut off what still runs; each still records its outcome.
@@ -386,8 +446,8 @@ class Pipeline:
 
     def cut_off(self) -> None:
         """Cut off every running delivery at once; each still records its outcome."""
-        for task in self._running:
-            task.cancel()
+        for delivery in list(self._running):
+            delivery.cancel()
 
     async def close(self) -> None:
         """Close the connections."""

@@ -256,11 +256,11 @@ class Journal:
         return result
 
     async def _durable(self, written: Future[Any]) -> Any:
-        import asyncio
-
-        with translated(self.path):
-            # the batch is in the writer's hands: leaving now must not lose track of whether it became durable
-            return await asyncio.shield(written)
+        # written out where `translated` would do: three times an event
+        try:
+            return await written
+        except (sqlite3.Error, OSError) as error:
+            raise translation(error, self.path) from error
 
     def _write(self, statements: Sequence[Statement]) -> Future[Any]:
         return self._writer_of_this_process.write(statements)
@@ -407,14 +407,15 @@ def translated(path: Path) -> Iterator[None]:
     """Turn what SQLite raises into JournalError or KeyTaken."""
     try:
         yield
-    except sqlite3.IntegrityError as error:
-        if "idempotency_key" in str(error):
-            raise KeyTaken from error
-        raise
     except (sqlite3.Error, ForeignFile, OSError) as error:
-        raise JournalError(
-            f"The journal {path} cannot be used: {sentence_of(error)}.", next_step=next_step_of(error)
-        ) from error
+        raise translation(error, path) from error
+
+
+def translation(error: Exception, path: Path) -> Exception:
+    """What SQLite said, as JournalError or KeyTaken; a constraint that should hold by itself is our bug."""
+    if isinstance(error, sqlite3.IntegrityError):
+        return KeyTaken() if "idempotency_key" in str(error) else error
+    return JournalError(f"The journal {path} cannot be used: {sentence_of(error)}.", next_step=next_step_of(error))
 
 
 def open_database(path: Path) -> sqlite3.Connection:
