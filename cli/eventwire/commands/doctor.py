@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import time
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,7 @@ def doctor(session: Session) -> int:
     if project:
         sections["secrets"] = secrets(session, project)
         sections["connections"] = connections(session, project)
+        sections["limits"] = limits(project)
     session.result(
         {"sections": sections}, "\n\n".join(draw(session, *section) for section in sections.items() if section[1])
     )
@@ -137,6 +139,20 @@ def connections(session: Session, project: Project) -> list[Line]:
         )
         for each in connect_to_all(session, project)
     ]
+
+
+def limits(project: Project) -> list[Line]:
+    """Which accounts are limited, and which are paused for having failed again and again."""
+    from eventwire.terminal.history import account_states, limits_of, local
+
+    found = [line(each.name, None, limits_of(each)) for each in project.accounts.values() if limits_of(each)]
+    for row in account_states(project):
+        is_paused = (row["paused_until"] or 0) > time.time()
+        until = f" until {local(row['paused_until'])}" if row["paused_until"] else ""
+        words = f"{'is' if is_paused else 'was'} paused{until} after {row['failures']} failures in a row, the last: "
+        about, step = f"{row['name']}.{row['environment']}", "eventwire history --status failed"
+        found.append(line(about, False if is_paused else None, words + str(row["last_error"]), step))
+    return found
 
 
 def line(about: str, ok: bool | None, detail: str | None, next_step: str | None = None) -> Line:

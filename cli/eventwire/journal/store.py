@@ -68,6 +68,10 @@ WHERE bad.status = '{status}' AND NOT EXISTS (
 """
     for status in ("failed", "unknown")
 }
+FORGET = tuple(
+    f"DELETE FROM {table} WHERE {key} = ?"
+    for table, key in (("attempts", "run"), ("deliveries", "run"), ("runs", "id"))
+)
 NOTE_ACCOUNT = "INSERT OR REPLACE INTO account_states VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -249,6 +253,20 @@ class Journal:
     async def note_account(self, state: AccountState) -> None:
         """Record the state of an account's circuit. Raises JournalError."""
         await self._durable(self._write([(NOTE_ACCOUNT, astuple(state))]))
+
+    async def forget(self, before: float, most: int) -> int:
+        """Remove runs that came in before a moment (seconds since 1970) and have ended, the oldest first and only so
+        many; returns how many. Raises JournalError.
+        """
+
+        def remove(connection: sqlite3.Connection) -> int:
+            sql = "SELECT id FROM runs WHERE id < ? AND status != 'running' ORDER BY id LIMIT ?"
+            old = connection.execute(sql, (first_id(before), most)).fetchall()
+            for statement in FORGET:
+                connection.executemany(statement, old)
+            return len(old)
+
+        return await self.change(remove)
 
     async def change(self, change: Callable[[sqlite3.Connection], Result]) -> Result:
         """Read and write in one transaction, and return what the change returns. Raises JournalError."""

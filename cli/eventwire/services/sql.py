@@ -74,6 +74,14 @@ UPDATE = Field(
     example=["name"],
     help="Which columns change where the row is there already; all that are not unique, unless said.",
 )
+KEY_COLUMN = Field(
+    "key-column",
+    "Column for the idempotency key",
+    context=Context.IDENTIFIER,
+    example="delivery_key",
+    help="A text column that is unique: it gets the delivery's key, and a row whose key is there already is not inserted "
+    "again. So the action can be repeated safely, after a crash too.",
+)
 STATEMENT = Field(
     "statement",
     "SQL statement",
@@ -91,9 +99,10 @@ def operations(dialect: Dialect, send: Send) -> tuple[Operation, ...]:
         Operation(
             name="insert",
             summary="Inserts a row.",
-            fields=(TABLE, VALUES, RETURNING),
+            fields=(TABLE, VALUES, KEY_COLUMN, RETURNING),
             build=builder(insert, dialect),
             send=send,
+            repetition=repetition_of_insert,
             example=example_values,
         ),
         Operation(
@@ -175,18 +184,34 @@ def builder(write: Callable[[Writer, Values], str], dialect: Dialect) -> Callabl
 
     def build(values: Values, target: Target) -> Request:
         writer = Writer(dialect)
-        statement = write(writer, values)
+        statement = write(writer, with_key(values, target))
         return {"statement": statement, "parameters": writer.parameters}
 
     return build
 
 
+def with_key(values: Values, target: Target) -> Values:
+    """Values where the column for the idempotency key has the delivery's. Raises Rejected where it has another value."""
+    column = values.get("key-column")
+    if column is None:
+        return values
+    if column in values["values"]:
+        raise Rejected(f'The column "{column}" is for the idempotency key.', next_step="Leave it out of `values`.")
+    return {**values, "values": {**values["values"], column: target.idempotency_key}}
+
+
+def repetition_of_insert(values: Values) -> Repetition:
+    """An insert happens twice, unless a column holds the delivery's key."""
+    return Repetition.KEYED if values.get("key-column") else Repetition.UNSAFE
+
+
 def insert(writer: Writer, values: Values) -> str:
-    """INSERT INTO table (columns) VALUES (parameters)."""
+    """INSERT INTO table (columns) VALUES (parameters), and nothing where the delivery's key is there already."""
     row = filled(values["values"])
     columns = ", ".join(map(quote, row))
     bound = ", ".join(writer.bind(value) for value in row.values())
-    return f"INSERT INTO {writer.table(values)} ({columns}) VALUES ({bound}){returning(values)}"
+    once = f" ON CONFLICT ({quote(values['key-column'])}) DO NOTHING" if values.get("key-column") else ""
+    return f"INSERT INTO {writer.table(values)} ({columns}) VALUES ({bound}){once}{returning(values)}"
 
 
 def upsert(writer: Writer, values: Values) -> str:

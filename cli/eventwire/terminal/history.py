@@ -24,7 +24,7 @@ from eventwire.terminal.loop import run_until_done
 
 if TYPE_CHECKING:
     from eventwire.engine.record import FilterRecord, RunRecord
-    from eventwire.project.model import Project
+    from eventwire.project.model import Project, ServiceAccount
     from eventwire.terminal.session import Session
 
 _AGO = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|w)")
@@ -149,7 +149,10 @@ def show_run(session: Session, project: Project, run: str) -> None:
     row = inspected.row
     payload = decode(row["payload"])
     record = explained(record_of(row, inspected.deliveries), row, payload, project)
-    session.result(document_of(record, inspected, payload), draw_record(session, record, inspected, payload))
+    used = {each["service_account"] for each in inspected.deliveries}
+    limits = {name: limits_of(each) for name, each in project.accounts.items() if name in used and limits_of(each)}
+    document = document_of(record, inspected, payload) | {"limits": limits}
+    session.result(document, draw_record(session, record, inspected, payload, limits))
 
 
 @contextmanager
@@ -162,6 +165,25 @@ def opened_journal(folder: Path, run: str) -> Iterator[Journal]:
         yield journal
     finally:
         journal.close()
+
+
+def account_states(project: Project) -> list[Row]:
+    """The circuits of the project's accounts that are not closed."""
+    journal = open_journal(project.folder)
+    if journal is None:
+        return []
+    try:
+        rows = journal.account_states()
+    finally:
+        journal.close()
+    return [each for each in rows if each["name"] in project.accounts and each["state"] != "closed"]
+
+
+def limits_of(account: ServiceAccount) -> str:
+    """How an account is limited, in words; nothing where it is not."""
+    limits = [f"at most {account.max_concurrent} at once"] if account.max_concurrent else []
+    limits += [f"at most {account.max_per_second:g} a second"] if account.max_per_second else []
+    return ", ".join(limits)
 
 
 def look_at(journal: Journal, row: Row) -> Inspected:
@@ -266,7 +288,9 @@ def explain(each: FilterRecord, payload: Any, envelope: Mapping[str, Any], model
     return replace(each, explanation=explain_condition(parse_condition(each.where), payload, envelope, model))
 
 
-def draw_record(session: Session, record: RunRecord, inspected: Inspected, payload: Any) -> str:
+def draw_record(
+    session: Session, record: RunRecord, inspected: Inspected, payload: Any, limits: Mapping[str, str]
+) -> str:
     """One run as text."""
     from eventwire.terminal.explanation import draw_explanations
     from eventwire.terminal.requests import draw_deliveries
@@ -277,7 +301,7 @@ def draw_record(session: Session, record: RunRecord, inspected: Inspected, paylo
     more = f"\n{left_out} more filters did not match; of so many, those are not kept." if left_out else ""
     parts = [
         f"{draw_run(record, canvas)}\n{canvas.style('; '.join(facts_of(inspected.row)), 'dim')}",
-        "\n".join(lines_of(inspected)),
+        "\n".join([*lines_of(inspected), *(f"account {name}: {limit}" for name, limit in limits.items())]),
         f"{canvas.style('payload', 'bold')}\n{encode_json(payload, indent=True)}",
         draw_explanations(record, canvas) + more,
         draw_deliveries(record, canvas),

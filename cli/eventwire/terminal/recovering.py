@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from eventwire.engine.pipeline import NotRecorded, Pipeline
 from eventwire.engine.record import DeliveryStatus, RunRecord
+from eventwire.engine.retention import forget_old_runs
 from eventwire.errors import ExitCode
 from eventwire.journal.store import FILE_NAME, Journal, Row
 from eventwire.project.locate import STATE_FOLDER
@@ -25,7 +26,8 @@ AT_ONCE = 16
 
 @asynccontextmanager
 async def recovering(session: Session, pipeline: Pipeline) -> AsyncIterator[None]:
-    """Beside a command's own work, bring those runs to their end whose process died. Closes the pipeline at the end.
+    """Beside a command's own work, bring those runs to their end whose process died, and remove from the journal what is
+    too old. Closes the pipeline at the end.
 
     Those of the other environment are only told of: nothing live is sent because a test was run.
     """
@@ -34,11 +36,16 @@ async def recovering(session: Session, pipeline: Pipeline) -> AsyncIterator[None
     mine = [row for row in rows if row["environment"] == pipeline.environment]
     tell_of_others(session, [row for row in rows if row not in mine])
     task = asyncio.create_task(recover_all(session, pipeline, mine), name="recover") if mine else None
+    days = pipeline.project.retention_days
+    forgetting = asyncio.create_task(forget_old_runs(journal, days), name="retention") if journal and days else None
     try:
         yield
         if task is not None:
             await task
     finally:
+        if forgetting is not None:
+            forgetting.cancel()
+            await asyncio.gather(forgetting, return_exceptions=True)
         if task is not None and not task.done():
             await asyncio.wait([task])
         await pipeline.close()
