@@ -18,6 +18,7 @@ from eventwire.project.model import Retry
 from eventwire.project.read import read_project
 from eventwire.services import catalog
 from tests.engine import probe
+from tests.engine.wired import action, condition
 
 HEAD = """
 [project]
@@ -43,15 +44,6 @@ live = {}
 id = "integer"
 amount = "number?"
 """
-
-
-def action(name, *, where="on-event", account="p", does="safe", **fields):
-    lines = "\n".join(f"{key.replace('_', '-')} = {json.dumps(value)}" for key, value in fields.items())
-    return f'\n[events.e.filters.{where}.actions.{name}]\nservice-account = "{account}"\naction = "{does}"\n{lines}\n'
-
-
-def condition(name, where):
-    return f"\n[events.e.filters.{name}]\nwhere = '{where}'\n"
 
 
 @pytest.fixture
@@ -154,11 +146,7 @@ def test_every_attempt_carries_the_same_key_and_every_delivery_its_own(run):
 
 
 def test_an_attempt_has_an_end(run):
-    record = run(
-        action("safe", seconds=5, timeout_seconds=0.05, retry={"attempts": 2}).replace(
-            '{"attempts": 2}', "{ attempts = 2 }"
-        )
-    )
+    record = run(action("safe", seconds=5, timeout_seconds=0.05, retry="{ attempts = 2 }"))
     (each,) = record.actions
     assert (each.status, each.attempts) == ("failed", 2)
     assert each.error["message"] == "Probe took more than 0.05 s to answer."
@@ -171,9 +159,7 @@ def test_a_timeout_of_what_must_not_happen_twice_is_unknown(run):
 
 def test_a_timeout_while_connecting_has_sent_nothing(run):
     (each,) = run(
-        action("a", does="unsafe", account="slow-to-connect", timeout_seconds=0.05, retry=1).replace(
-            "retry = 1", "retry = { attempts = 1 }"
-        )
+        action("a", does="unsafe", account="slow-to-connect", timeout_seconds=0.05, retry="{ attempts = 1 }")
     ).actions
     assert each.status == "failed"
     assert each.error["message"] == "Probe took more than 0.05 s to connect."
