@@ -14,10 +14,10 @@ from tests.engine.wired import action, condition
 def plan(machine):
     """The plan for the only run that came in; carried out where that is asked for."""
 
-    def plan(*, only=EVERYTHING, is_anew=False, carry_out=False):
+    def plan(*, only=EVERYTHING, carry_out=False, **options):
         async def work(pipeline):
             (row,) = originals(pipeline.journal.runs(limit=100), pipeline.journal.run)
-            found = plan_replay(pipeline, row, only=only, is_anew=is_anew)
+            found = plan_replay(pipeline, row, only=only, **options)
             return found, await replay(pipeline, found, only=only) if carry_out else None
 
         return machine.process(work)
@@ -39,6 +39,17 @@ def test_what_is_done_is_skipped_and_what_failed_is_sent_again(machine, plan):
     assert {each.name: str(each.status) for each in record.actions} == {"good": "skipped", "bad": "succeeded"}
     assert [each["key"] for each in probe.SENT[1:]] == [probe.SENT[1]["key"]] * 2  # the key is kept
     assert machine.rows("SELECT replay_of FROM runs WHERE id = ?", record.id) == [(first.id,)]
+
+
+def test_what_is_unknown_is_sent_again_only_where_somebody_says_so(machine, plan):
+    machine.write(action("a", does="unsafe", fails="lost", times=1))
+    assert machine.run().actions[0].status == "unknown"
+    found, _ = plan()
+    assert changes(found) == {"on-event/a": "unknown"}
+    assert not found.sends
+    found, record = plan(repeats_unknown=True, carry_out=True)
+    assert changes(found) == {"on-event/a": "same"}
+    assert record.status == "succeeded"
 
 
 def test_a_replay_that_was_interrupted_goes_on_where_it_had_come_to(machine, plan):

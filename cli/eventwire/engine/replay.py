@@ -37,6 +37,8 @@ class Change(StrEnum):
     """It was part of the original, and is not sent: its filter does not match any more, or it is no longer there."""
     DONE = "done"
     """It is done already, and skipped."""
+    UNKNOWN = "unknown"
+    """It may have happened already, and is skipped: nobody has said that it may happen twice."""
     BROKEN = "broken"
     """Its request cannot be made."""
 
@@ -106,20 +108,28 @@ class ReplayPlan(Struct, frozen=True):
 
 
 def plan_replay(
-    pipeline: Pipeline, original: Row, *, only: Selection = EVERYTHING, is_anew: bool = False
+    pipeline: Pipeline,
+    original: Row,
+    *,
+    only: Selection = EVERYTHING,
+    is_anew: bool = False,
+    repeats_unknown: bool = False,
 ) -> ReplayPlan:
-    """What replaying a run, which came in first and is no replay itself, would do with the pipeline's project."""
+    """What replaying a run, which came in first and is no replay itself, would do with the pipeline's project.
+
+    What is unknown may have happened already: it is sent only where `repeats_unknown` says that it may be again.
+    """
     journal = pipeline.journal
     assert journal is not None, "what is replayed is in the journal"
     before = latest_deliveries(journal, original["id"])
-    done = {} if is_anew else {name: row["run"] for name, row in before.items() if row["status"] == "succeeded"}
+    left_out = {} if is_anew else {name: why for name, row in before.items() if (why := why_not(row, repeats_unknown))}
     incoming = IncomingEvent(
         original["event"],
         decode(original["payload"]),
         original["source"],
         id=original["event_id"] or original["id"],
         time=original["event_time"] or iso_8601(original["received_at"]),
-        replay=Replay(original["id"], done, is_anew),
+        replay=Replay(original["id"], left_out, is_anew),
     )
     if original["status"] == "running":
         return ReplayPlan(original, None, (), "It has not ended yet.")
@@ -131,6 +141,19 @@ def plan_replay(
         wrong = "; ".join(f"{path}: {sentence}" for path, sentence in error.violations)
         return ReplayPlan(original, None, (), f"{error.message} {wrong}".strip())
     return ReplayPlan(original, incoming, tuple(steps_of(run, before, only)))
+
+
+def why_not(row: Row, repeats_unknown: bool) -> Mapping[str, Any] | None:
+    """Why an action is not sent again, as an error; None for one that is."""
+    if row["status"] == "succeeded":
+        return {"kind": "done", "message": f"Run {row['run']} has done it already.", "next_step": None}
+    if row["status"] == "unknown" and not repeats_unknown:
+        return {
+            "kind": "unknown",
+            "message": f"Run {row['run']} may have done it already.",
+            "next_step": f"Say so with eventwire inspect {row['run']} --resolve done, or send it again by naming the run.",
+        }
+    return None
 
 
 def latest_deliveries(journal: Journal, original: str) -> dict[str, Row]:
@@ -156,7 +179,7 @@ def steps_of(run: NewRun, before: Mapping[str, Row], only: Selection) -> Iterabl
             continue
         then = decode(row["request"]) if row and row["status"] != "skipped" else None
         if record.status is DeliveryStatus.SKIPPED:
-            change = Change.DONE
+            change = Change.DONE if record.error and record.error["kind"] == "done" else Change.UNKNOWN
         elif record.status is DeliveryStatus.FAILED:
             change = Change.BROKEN
         elif then is None:

@@ -30,8 +30,8 @@ class Replay(Struct, frozen=True):
 
     original: str
     """The run that came in first, also where this replays a replay."""
-    done: Mapping[str, str] = {}
-    """Actions that are done already, as `filter/action`, each with the run that did them."""
+    left_out: Mapping[str, Mapping[str, Any]] = {}
+    """Actions that are not sent again, as `filter/action`, each with why: an error as the record carries it."""
     is_anew: bool = False
     """Whether it is sent under keys of its own, so that servers take it for another."""
 
@@ -219,11 +219,11 @@ class NewRun(Run):
         root = replay.original if replay and not replay.is_anew else self.id
         key = delivery_key(root, filter_name, action.name)
         is_wanted = self.only.includes(filter_name, action.name)
-        done_by = replay.done.get(f"{filter_name}/{action.name}") if replay else None
+        left_out = replay.left_out.get(f"{filter_name}/{action.name}") if replay else None
         request: Request | None = None
         repetition = Repetition.SAFE
         error: Mapping[str, Any] | None = None
-        status = DeliveryStatus.PLANNED if is_wanted and not done_by else DeliveryStatus.SKIPPED
+        status = DeliveryStatus.PLANNED if is_wanted and not left_out else DeliveryStatus.SKIPPED
         try:
             values = work.render(self.payload, self.envelope)
             request = work.request(values, self.environment, key)
@@ -232,8 +232,7 @@ class NewRun(Run):
             error = describe_error(failure)
             if status is DeliveryStatus.PLANNED:
                 status = DeliveryStatus.FAILED
-        if done_by:
-            error = {"kind": "done", "message": f"Run {done_by} has done it already.", "next_step": None}
+        error = left_out or error
         return Delivery(
             run=self.id,
             position=position,

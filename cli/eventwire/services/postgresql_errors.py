@@ -48,8 +48,9 @@ def translate_answer(error: Exception, state: str, address: str, *, sent: bool) 
     if state.startswith(CREDENTIALS):
         return Refused(words, response=answer, next_step="Give other credentials with: eventwire add:service-account")
     if state.startswith(PASSING):
-        # but for these the server has told that the statement did not take effect
-        return Unavailable(words, response=answer, sent=sent and state.startswith(UNCERTAIN))
+        # but for these the server has told that the statement did not take effect; the connection's end is no answer
+        is_open = sent and state.startswith(UNCERTAIN)
+        return Unavailable(words, response=None if is_open else answer, sent=is_open)
     return Rejected(words, response=answer, next_step=getattr(error, "hint", None) or next_step_of(state, address))
 
 

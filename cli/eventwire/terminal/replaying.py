@@ -36,6 +36,7 @@ MARKS = {
     Change.NEW: ("new", "ok"),
     Change.GONE: ("no longer", "dim"),
     Change.DONE: ("done", "dim"),
+    Change.UNKNOWN: ("unknown", "warn"),
     Change.BROKEN: ("broken", "bad"),
 }
 
@@ -88,11 +89,13 @@ def plan_all(session: Session, project: Project, journal: Journal, wish: Wish) -
         environment: Pipeline(project, environment, environ=session.environ, journal=journal)
         for environment in ENVIRONMENTS
     }
-    only = Selection(frozenset(wish.filters))
-    return [
-        plan_replay(pipelines[row["environment"]], row, only=only, is_anew=wish.again)
-        for row in chosen_runs(journal, wish)
-    ]
+    options: dict[str, Any] = {
+        "only": Selection(frozenset(wish.filters)),
+        "is_anew": wish.again,
+        # who names a run, or asks for what is unknown, has seen that it may have happened
+        "repeats_unknown": bool(wish.runs) or wish.status == "unknown",
+    }
+    return [plan_replay(pipelines[row["environment"]], row, **options) for row in chosen_runs(journal, wish)]
 
 
 def chosen_runs(journal: Journal, wish: Wish) -> list[Row]:
