@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from eventwire.errors import ServiceError
 from eventwire.fields import Field, FieldType
-from eventwire.services.declare import Column, Credentials, Operation, Request, Service, import_client
+from eventwire.services.declare import Column, Credentials, Operation, Request, Service, give_up, import_client
 from eventwire.services.postgresql_batches import LOCK_MILLISECONDS, TOGETHER, Batch, Paces
 from eventwire.services.postgresql_errors import translate
 from eventwire.services.postgresql_values import convert, response_of
@@ -191,10 +191,11 @@ async def run_many(server: Server, requests: Sequence[tuple[Operation, Request]]
         for statement, positions in statements.items()
         for part in server.paces.parts(statement, positions)
     ]
-    if len(batches) == 1:
-        await batches[0].run()
-    else:
+    try:
         await gather(*(each.run() for each in batches))
+    except BaseException:
+        give_up(outcomes)
+        raise
     return outcomes
 
 
