@@ -227,8 +227,11 @@ def test_closing_cuts_off_what_is_under_way_and_what_waits():
 
 def test_a_service_without_run_many_is_sent_each_by_itself():
     async def run():
-        batching = Batching(SERVICE, await SERVICE.connect(Credentials({}, {})))
+        connection = await SERVICE.connect(Credentials({}, {}))
         request = {"key": "alone", "seconds": 0, "fails": "", "times": 0}
-        return await batching.send(OPERATION, request)
+        try:
+            return await Batching(SERVICE, connection).send(OPERATION, request)
+        finally:
+            await connection.close()
 
     assert asyncio.run(run()) == {"answer": 1}

@@ -551,6 +551,36 @@ def test_a_row_that_waits_for_a_lock_delays_no_neighbour_and_ends_with_its_deliv
     assert len(rows(schema)) == 39  # the holder's own
 
 
+def test_a_lone_row_goes_over_the_connection_that_is_there_and_holds_no_other_back(schema):
+    async def run():
+        holder = await asyncpg.connect(POSTGRESQL)
+        server = await SERVICE.connect(settings())
+        batching = Batching(SERVICE, server)
+
+        def send(number):
+            built = request(*insert(schema, id=number))
+            return asyncio.create_task(batching.send(SERVICE.operation("insert"), built))
+
+        try:
+            await send(1)
+            opened = server.pool.get_size(), server.batches.get_size()
+            async with holder.transaction():
+                await holder.execute(f"INSERT INTO {schema}.customers (id, name) VALUES (2, 'x')")
+                blocked = send(2)
+                for number in range(3, 13):
+                    await send(number)
+                assert not blocked.done()
+            with pytest.raises(Rejected, match="already exists"):
+                await blocked
+            return opened
+        finally:
+            await server.close()
+            await holder.close()
+
+    assert asyncio.run(run()) == (1, 0)
+    assert len(rows(schema)) == 12
+
+
 def test_what_is_cancelled_as_a_whole_leaves_nothing_running(schema):
     place = PostgresqlPlace(schema)
 

@@ -48,6 +48,9 @@ class Server:
         self.address = address
         self.pooled = pooled
         self.paces = Paces()
+        self.lone: Future[Any] | None = None
+        """A request that came while nothing else did. It needs no second pool, which takes a moment to open; one at a time, since
+        under load those that come one by one are to gather."""
 
     def together(self, connection: Any) -> AbstractAsyncContextManager[Any]:
         """Keeps what is done within it on one connection of the server."""
@@ -179,6 +182,9 @@ async def run_many(server: Server, requests: Sequence[tuple[Operation, Request]]
     """
     from asyncio import gather
 
+    if len(requests) == 1 and (server.lone is None or server.lone.done()):
+        server.lone = server.alone(requests[0][1])
+        return [server.lone]
     outcomes: list[Any] = [None] * len(requests)
     statements: dict[str, list[int]] = defaultdict(list)
     for position, (operation, request) in enumerate(requests):
