@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import islice
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -32,19 +33,19 @@ ROW = {"name": "Ana Souza", "amount": 19.9, "at": "2026-01-02T03:04:05Z"}
 Send = Callable[[Operation, Request], Awaitable[Any]]
 
 
-async def rate(send: Send, operation: Operation, requests: Iterator[Request], count: int) -> float:
+async def rate(send: Send, operation: Operation, requests: Sequence[Request]) -> float:
     """How many a second, with so many in flight."""
-    left = iter(range(count))
+    left = iter(requests)
 
     async def worker() -> None:
-        for _ in left:
-            await send(operation, next(requests))
+        for request in left:
+            await send(operation, request)
 
     started = time.perf_counter()
     async with asyncio.TaskGroup() as group:
         for _ in range(IN_FLIGHT):
             group.create_task(worker())
-    return count / (time.perf_counter() - started)
+    return len(requests) / (time.perf_counter() - started)
 
 
 def inserts(operation: Operation, table: str) -> Iterator[Request]:
@@ -71,8 +72,8 @@ async def compare(service: Service, connection: Any, requests: Iterator[Request]
 
     pairs = []
     for _ in range(REPETITIONS):
-        alone = await rate(one_by_one, operation, requests, counts[0])
-        pairs.append((alone, await rate(batching.send, operation, requests, counts[1])))
+        alone = await rate(one_by_one, operation, list(islice(requests, counts[0])))
+        pairs.append((alone, await rate(batching.send, operation, list(islice(requests, counts[1])))))
     alone, together = (median(each) for each in zip(*pairs, strict=True))
     ratios = sorted(two / one for one, two in pairs)
     print(

@@ -102,6 +102,16 @@ def test_no_batch_is_larger_than_the_largest():
     assert asyncio.run(run()) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
 
 
+def test_many_that_ask_at_once_are_shared_among_the_batches_that_may_start():
+    async def run():
+        server = Server()
+        server.going_on.set()
+        await asyncio.gather(*start(server.batching(under_way=3), *range(200)))
+        return [len(batch) for batch in server.batches]
+
+    assert asyncio.run(run()) == [67, 67, 66]
+
+
 @pytest.mark.parametrize("error", [Rejected("no such table"), Unavailable("down", sent=False)])
 def test_an_error_is_raised_to_its_own_delivery_alone(error):
     async def run():

@@ -19,7 +19,7 @@ from eventwire.services.declare import Credentials, Target
 from eventwire.services.postgresql import SERVICE
 from eventwire.services.postgresql_batches import numbered
 from tests.servers import POSTGRESQL, closed_port, require
-from tests.services.batches import query_postgresql, send_together
+from tests.services.batches import PostgresqlPlace, query_postgresql, send_together
 from tests.services.lines import line_to
 
 TARGET = Target({}, "test", "ew_1")
@@ -549,6 +549,73 @@ def test_a_row_that_waits_for_a_lock_delays_no_neighbour_and_ends_with_its_deliv
 
     assert [each["rows"] for each in asyncio.run(run())] == [1] * 38
     assert len(rows(schema)) == 39  # the holder's own
+
+
+def test_a_lone_row_goes_over_the_connection_that_is_there_and_holds_no_other_back(schema):
+    async def run():
+        holder = await asyncpg.connect(POSTGRESQL)
+        server = await SERVICE.connect(settings())
+        batching = Batching(SERVICE, server)
+
+        def send(number):
+            built = request(*insert(schema, id=number))
+            return asyncio.create_task(batching.send(SERVICE.operation("insert"), built))
+
+        try:
+            await send(1)
+            opened = server.pool.get_size(), server.batches.get_size()
+            async with holder.transaction():
+                await holder.execute(f"INSERT INTO {schema}.customers (id, name) VALUES (2, 'x')")
+                blocked = send(2)
+                for number in range(3, 13):
+                    await send(number)
+                assert not blocked.done()
+            with pytest.raises(Rejected, match="already exists"):
+                await blocked
+            return opened
+        finally:
+            await server.close()
+            await holder.close()
+
+    assert asyncio.run(run()) == (1, 0)
+    assert len(rows(schema)) == 12
+
+
+def test_what_is_cancelled_as_a_whole_leaves_nothing_running(schema):
+    place = PostgresqlPlace(schema)
+
+    async def run():
+        holder = await asyncpg.connect(POSTGRESQL)
+        watcher = await asyncpg.connect(POSTGRESQL)
+        server = await SERVICE.connect(settings())
+        running = (
+            f"SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%{schema}%' AND state = 'active' AND pid <> $1"
+        )
+
+        async def until(count):
+            async with asyncio.timeout(30):
+                while await watcher.fetchval(running, watcher.get_server_pid()) != count:
+                    pass
+
+        try:
+            await holder.execute(f"INSERT INTO {schema}.customers (id, name) VALUES (-1, 'a')")
+            await place.stall(None)
+            async with holder.transaction():
+                await holder.execute(f"SELECT 1 FROM {schema}.customers FOR UPDATE")
+                pairs = [place.pair("other", 1), place.pair("good", 1)]
+                sending = asyncio.create_task(SERVICE.run_many(server, pairs))
+                await until(2)
+                sending.cancel()
+                await until(0)
+            with pytest.raises(asyncio.CancelledError):
+                await sending
+        finally:
+            await server.close()
+            await holder.close()
+            await watcher.close()
+
+    asyncio.run(run())
+    assert [row["name"] for row in rows(schema)] == ["a"]
 
 
 def test_rows_that_triggers_make_slow_go_in_smaller_parts(schema):

@@ -16,6 +16,9 @@ from eventwire.services.declare import Operation, Request, Service
 
 UNDER_WAY = 4
 LARGEST = 500
+SHARED = 32
+"""Up to so many go in one batch; more are shared among the batches that may start, so that the server works on one while the
+next is made."""
 
 Waiting = tuple[Operation, Request, "asyncio.Future[Any]"]
 
@@ -97,7 +100,9 @@ class Batching:
 
     def _next(self) -> list[Waiting]:
         """What goes next: those who have waited longest, but for the ones that were given up."""
-        count = min(len(self._waiting), self._largest)
+        free = self._under_way - len(self._batches)
+        share = max(SHARED, -(-len(self._waiting) // free))
+        count = min(len(self._waiting), share, self._largest)
         return [each for each in (self._waiting.popleft() for _ in range(count)) if not each[2].done()]
 
     def _ended(self, task: asyncio.Task[None]) -> None:

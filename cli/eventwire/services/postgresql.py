@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from eventwire.errors import ServiceError
 from eventwire.fields import Field, FieldType
-from eventwire.services.declare import Column, Credentials, Operation, Request, Service, import_client
+from eventwire.services.declare import Column, Credentials, Operation, Request, Service, give_up, import_client
 from eventwire.services.postgresql_batches import LOCK_MILLISECONDS, TOGETHER, Batch, Paces
 from eventwire.services.postgresql_errors import translate
 from eventwire.services.postgresql_values import convert, response_of
@@ -48,6 +48,9 @@ class Server:
         self.address = address
         self.pooled = pooled
         self.paces = Paces()
+        self.lone: Future[Any] | None = None
+        """A request that came while nothing else did. It needs no second pool, which takes a moment to open; one at a time, since
+        under load those that come one by one are to gather."""
 
     def together(self, connection: Any) -> AbstractAsyncContextManager[Any]:
         """Keeps what is done within it on one connection of the server."""
@@ -183,6 +186,9 @@ async def run_many(server: Server, requests: Sequence[tuple[Operation, Request]]
     """
     from asyncio import gather
 
+    if len(requests) == 1 and (server.lone is None or server.lone.done()):
+        server.lone = server.alone(requests[0][1])
+        return [server.lone]
     outcomes: list[Any] = [None] * len(requests)
     statements: dict[str, list[int]] = defaultdict(list)
     for position, (operation, request) in enumerate(requests):
@@ -195,10 +201,11 @@ async def run_many(server: Server, requests: Sequence[tuple[Operation, Request]]
         for statement, positions in statements.items()
         for part in server.paces.parts(statement, positions)
     ]
-    if len(batches) == 1:
-        await batches[0].run()
-    else:
+    try:
         await gather(*(each.run() for each in batches))
+    except BaseException:
+        give_up(outcomes)
+        raise
     return outcomes
 
 

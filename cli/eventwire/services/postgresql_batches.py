@@ -125,13 +125,14 @@ class Batch:
 
     def settle(self, rows: Sequence[Any]) -> None:
         """Each row's response, from what all of them returned."""
-        returned: dict[int, list[dict[str, Any]]] = {}
-        for row in rows:
-            columns = dict(row)
-            returned.setdefault(columns.pop(ROW), []).append(columns)
+        returned = {row[ROW]: row for row in rows}
         for position in self.sent:
-            own = returned.get(position, [])
-            self.outcomes[position] = response_of(f"INSERT 0 {len(own)}", own if own and own[0] else [])
+            row = returned.get(position)
+            if row is None:
+                self.outcomes[position] = response_of("INSERT 0 0", ())
+            else:
+                columns = [(name, value) for name, value in row.items() if name != ROW]
+                self.outcomes[position] = response_of("INSERT 0 1", (columns,) if columns else ())
 
     async def recover(self, error: Exception) -> None:
         """Where it is certain that no row is in, send them anew: in halves, to find the one that is to blame, or alone."""

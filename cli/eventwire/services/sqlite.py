@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from eventwire.errors import Rejected, ServiceError, Unavailable
 from eventwire.fields import Field
 from eventwire.language.payloads import encode_json
-from eventwire.services.declare import Column, Credentials, Operation, Request, Service
+from eventwire.services.declare import Column, Credentials, Operation, Request, Service, give_up
 from eventwire.services.sql import Dialect, operations
 
 if TYPE_CHECKING:
@@ -212,7 +212,11 @@ async def run_many(database: Database, requests: Sequence[tuple[Operation, Reque
         except Exception as error:
             outcomes.append(error)
     if statements:
-        done = iter(await database.do(lambda connection: in_one_transaction(connection, statements)))
+        try:
+            done = iter(await database.do(lambda connection: in_one_transaction(connection, statements)))
+        except BaseException:
+            give_up(outcomes)
+            raise
         outcomes = [next(done) if isinstance(each, Bound) else each for each in outcomes]
     return [as_service_error(each, database.path) if isinstance(each, Exception) else each for each in outcomes]
 
