@@ -128,7 +128,9 @@ class SourcePlan:
 
     def _unfit(self, name: str, error: TemplateError) -> PayloadError:
         return PayloadError(
-            f'What came in by "{self.source.name}" has no value for {name}. {error.message}', next_step=error.next_step
+            f'What came in by "{self.source.name}" has no value for {name}.',
+            violations=[(name, error.message.removesuffix(" Nothing was sent."))],
+            next_step=error.next_step,
         )
 
 
