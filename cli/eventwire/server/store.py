@@ -59,7 +59,8 @@ MIGRATIONS = (
     ) STRICT, WITHOUT ROWID;
 
     CREATE TABLE presses (
-        id TEXT PRIMARY KEY,                -- also the webhook-id of what is sent
+        id TEXT PRIMARY KEY,
+        webhook_id TEXT NOT NULL,           -- the same for every try of one press
         run TEXT NOT NULL,
         button TEXT NOT NULL,
         state TEXT NOT NULL,                -- pressing, completed, failed, unknown
