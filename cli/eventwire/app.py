@@ -60,6 +60,8 @@ COMMANDS: dict[str, dict[str, str]] = {
         "services": "Show the services, their actions and fields.",
         "doctor": "Show what works here, and what is missing.",
         "schema": "Print the project file's JSON Schema, for editors.",
+        "openapi": "Print the event API as an OpenAPI document.",
+        "asyncapi": "Print the events as an AsyncAPI document.",
         "completion": "Print the completion script of a shell.",
     },
 }

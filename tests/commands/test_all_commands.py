@@ -65,6 +65,8 @@ LINES = {
     "services": ["services"],
     "doctor": ["doctor"],
     "schema": ["schema"],
+    "openapi": ["openapi"],
+    "asyncapi": ["asyncapi", "--server", "https://events.shop.example"],
     "completion": ["completion", "bash"],
 }
 

@@ -47,6 +47,11 @@ def kept(monkeypatch):
     return entries
 
 
+def squeezed(text):
+    """A text with one space for several."""
+    return " ".join(text.split())
+
+
 def test_a_webhook_by_flags(shop):
     where = "body.type = 'charge.succeeded'"
     flags = ["--environment", "live", "--set", "id={body.id}", "--set", "text=hello {body.name}", "--where", where]
@@ -93,7 +98,7 @@ def test_its_secret_goes_into_the_keyring_and_is_replaced(shop, kept):
     assert {user: json.loads(value) for (_, user), value in kept.items()} == {"sign-ups.test": {"secret": "whsec_one"}}
     again = tool("add:source", "sign-ups", "--secret", "secret=-", stdin="whsec_two\n", folder=shop)
     assert (again.exit_code, again.stderr) == (0, 'Replaced the secrets of the source "sign-ups".\n')
-    assert "sign-ups.test.secret  keyring" in tool("doctor", folder=shop).stdout
+    assert "sign-ups.test.secret keyring" in squeezed(tool("doctor", folder=shop).stdout)
     assert "whsec" not in toml_of(shop)
     removed = tool("remove:source", "sign-ups", "--yes", folder=shop)
     assert removed.stderr == (
@@ -114,10 +119,10 @@ def test_without_a_keyring_both_ways_out_are_named_and_nothing_changes(shop):
 def test_doctor_says_where_the_secret_is_looked_for(shop):
     assert tool(*HOOK, folder=shop).exit_code == 0
     missing = process("doctor", folder=shop)
-    assert "✗ sign-ups.test.secret  missing" in missing.stdout
+    assert "✗ sign-ups.test.secret missing" in squeezed(missing.stdout)
     assert "set EVENTWIRE_SIGN_UPS_TEST_SECRET" in missing.stdout
     found = tool("doctor", folder=shop, environ={"EVENTWIRE_SIGN_UPS_TEST_SECRET": "x"})
-    assert "✓ sign-ups.test.secret  environment" in found.stdout
+    assert "✓ sign-ups.test.secret environment" in squeezed(found.stdout)
 
 
 @pytest.mark.parametrize(

@@ -129,3 +129,13 @@ def test_what_json_has_no_form_for_is_still_written():
 
 def test_indented_json_is_for_people():
     assert encode_json({"a": [1]}, indent=True) == '{\n  "a": [\n    1\n  ]\n}'
+
+
+def test_any_json_value_is_read_as_strictly():
+    from eventwire.language.payloads import read_json
+
+    assert read_json("[1, {}]") == [1, {}]
+    assert read_json("5") == 5
+    for text in ("[1, NaN]", '[{"a": 1, "a": 2}]', "[" * 65 + "]" * 65):
+        with pytest.raises(PayloadError):
+            read_json(text)

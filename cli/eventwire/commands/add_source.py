@@ -61,7 +61,8 @@ def add_source(
     came in is the payload, whole.
 
     A secret's SOURCE is env:VARIABLE, file:PATH or - (standard input). Secrets are kept in the OS keyring, never in the
-    project. For a source that exists, --secret alone replaces its secrets.
+    project. For a source that exists, --secret alone puts those given in place of all it has; while one is being
+    changed, former-secret counts beside secret.
     """
     from eventwire.terminal.source_flow import Given, add, arguments, ask_source, replace_secrets, source_of_flags
 

@@ -26,7 +26,18 @@ _BRACKETS = lazy_pattern(r"[\[{]|[\]}]")
 
 
 def read_payload(data: str | bytes, *, limit_bytes: int = LIMIT_BYTES, depth: int = LIMIT_DEPTH) -> dict[str, Any]:
-    """Read a JSON object. Raises PayloadError with what is wrong, and line and column where there is one.
+    """Read a JSON object. Raises PayloadError with what is wrong, and line and column where there is one."""
+    payload = read_json(data, limit_bytes=limit_bytes, depth=depth)
+    if type(payload) is not dict:
+        raise PayloadError(
+            f"The payload is {describe_type(payload)}, not a JSON object.",
+            next_step='A payload looks like {"name": "value"}.',
+        )
+    return payload
+
+
+def read_json(data: str | bytes, *, limit_bytes: int = LIMIT_BYTES, depth: int = LIMIT_DEPTH) -> Any:
+    """Read any JSON value, as strictly. Raises PayloadError.
 
     Numbers keep every digit: integers of any size up to 4,300 digits, decimals as float where that is exact and as
     Decimal otherwise. A byte order mark is passed over.
@@ -40,11 +51,6 @@ def read_payload(data: str | bytes, *, limit_bytes: int = LIMIT_BYTES, depth: in
         payload = _decoder().decode(raw)
     except (ValueError, RecursionError) as error:  # msgspec's errors and UnicodeDecodeError are ValueErrors
         raise _diagnose(raw, depth) from error
-    if type(payload) is not dict:
-        raise PayloadError(
-            f"The payload is {describe_type(payload)}, not a JSON object.",
-            next_step='A payload looks like {"name": "value"}.',
-        )
     if raw.count(b"{") + raw.count(b"[") > depth and _is_deeper(payload, depth):
         raise _too_deep(depth)
     # A key that is there twice leaves more colons in the text than there are when the payload is written again. An
@@ -77,7 +83,7 @@ def decode_json(text: str | bytes) -> Any:
 
 def _is_deeper(payload: Any, limit: int) -> bool:
     """Whether objects and lists are nested deeper than a limit."""
-    level = [payload]
+    level = [payload] if type(payload) is dict or type(payload) is list else []
     for _ in range(limit):
         level = [
             each

@@ -49,12 +49,14 @@ ROW = inbound({"body": BODY, "file": FILE})
 TIME = inbound({"body": TICK})
 """A time of a schedule: when it was due, and how many times before it were missed."""
 
-SECRET = Field(
-    "secret",
-    "Signing secret",
-    required=True,
-    secret=True,
-    help="While it is being changed, the new and the old one, with a space between them.",
+SECRETS = (
+    Field("secret", "Signing secret", required=True, secret=True),
+    Field(
+        "former-secret",
+        "Former signing secret",
+        secret=True,
+        help="It counts, too, for as long as it is there: until the other side has changed over.",
+    ),
 )
 TOLERANCE = Field(
     "tolerance-seconds",
@@ -107,7 +109,7 @@ KINDS: Mapping[str, SourceKind] = {
             "stripe",
             "Stripe",
             "Webhooks of Stripe, verified by Stripe-Signature.",
-            SECRET,
+            *SECRETS,
             TOLERANCE,
             documentation="https://docs.stripe.com/webhooks/signature",
         ),
@@ -115,14 +117,14 @@ KINDS: Mapping[str, SourceKind] = {
             "github",
             "GitHub",
             "Webhooks of GitHub, verified by X-Hub-Signature-256.",
-            SECRET,
+            *SECRETS,
             documentation="https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries",
         ),
         webhook(
             "slack",
             "Slack",
             "Requests of Slack's Events API, commands and interactions, verified by X-Slack-Signature.",
-            SECRET,
+            *SECRETS,
             TOLERANCE,
             documentation="https://api.slack.com/authentication/verifying-requests-from-slack",
         ),
@@ -130,14 +132,14 @@ KINDS: Mapping[str, SourceKind] = {
             "shopify",
             "Shopify",
             "Webhooks of Shopify, verified by X-Shopify-Hmac-Sha256.",
-            SECRET,
+            *SECRETS,
             documentation="https://shopify.dev/docs/apps/build/webhooks/subscribe/https",
         ),
         webhook(
             "standard-webhooks",
             "Standard Webhooks",
             "Webhooks signed as standardwebhooks.com says: webhook-id, webhook-timestamp, webhook-signature.",
-            SECRET,
+            *SECRETS,
             TOLERANCE,
             documentation="https://www.standardwebhooks.com",
         ),
@@ -145,7 +147,7 @@ KINDS: Mapping[str, SourceKind] = {
             "hmac",
             "HMAC signature",
             "Webhooks with a header that holds an HMAC of the body.",
-            SECRET,
+            *SECRETS,
             Field("header", "Header with the signature", required=True, example="X-Signature"),
             Field("algorithm", "Algorithm", default="sha256", choices=("sha256", "sha512", "sha1")),
             Field("encoding", "How the signature is written", default="hex", choices=("hex", "base64")),
@@ -163,7 +165,8 @@ KINDS: Mapping[str, SourceKind] = {
             "token",
             "Shared token",
             "Webhooks that bring a secret token in a header.",
-            Field("token", "Token", required=True, secret=True, help="While it is being changed, both, with a space."),
+            Field("token", "Token", required=True, secret=True),
+            Field("former-token", "Former token", secret=True, help="It counts, too, for as long as it is there."),
             Field(
                 "header",
                 "Header with the token",

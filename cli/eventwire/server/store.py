@@ -59,7 +59,8 @@ MIGRATIONS = (
     ) STRICT, WITHOUT ROWID;
 
     CREATE TABLE presses (
-        id TEXT PRIMARY KEY,                -- also the webhook-id of what is sent
+        id TEXT PRIMARY KEY,
+        webhook_id TEXT NOT NULL,           -- the same for every try of one press
         run TEXT NOT NULL,
         button TEXT NOT NULL,
         state TEXT NOT NULL,                -- pressing, completed, failed, unknown
@@ -84,16 +85,18 @@ MIGRATIONS = (
     CREATE TABLE files (
         source TEXT NOT NULL,
         name TEXT NOT NULL,
-        fingerprint TEXT NOT NULL,          -- size, time of change and inode
+        generation INTEGER NOT NULL,        -- which file of that name it is: another one has taken its place
+        seen TEXT NOT NULL,                 -- size, time of change and inode when it was last looked into
+        digest TEXT NOT NULL,               -- SHA-256 of the beginning and the end of what was read of it
+        header TEXT NOT NULL,               -- JSON: the columns of a CSV file
         line INTEGER NOT NULL,              -- the last line that raised its event, or was refused
         offset INTEGER NOT NULL,            -- where the line after it begins, in bytes
-        done_at REAL,
         PRIMARY KEY (source, name)
     ) STRICT, WITHOUT ROWID;
 
     CREATE TABLE ticks (
         source TEXT PRIMARY KEY,
-        due_at REAL NOT NULL                -- the last time of the schedule that was run, or passed over
+        due_at REAL NOT NULL                -- up to then every time of the schedule was run, or passed over
     ) STRICT, WITHOUT ROWID;
     """,
 )

@@ -89,7 +89,7 @@ class NewSource:
     def next_steps(self, session: Session) -> list[str]:
         """What is to be done for it to work."""
         missing = self.waits_for(session)
-        flags = " ".join(f"--secret {each.name}=-" for each in self.kind.secrets)
+        flags = " ".join(f"--secret {each.name}=-" for each in self.kind.secrets if each.required)
         steps = [f"Next: set {' and '.join(missing)}, or: eventwire add:source {self.name} {flags}"] if missing else []
         return steps + ([f"Its address is {self.address} of the server."] if self.address else [])
 
@@ -248,7 +248,8 @@ def ask_secrets(session: Session, kind: SourceKind) -> dict[str, str]:
 
     if not kind.secrets or not can_keep_secrets():
         return {}
-    asked = {each.name: ask_secret(session, f"{each.label} (hidden, empty for later):") for each in kind.secrets}
+    needed = [each for each in kind.secrets if each.required]
+    asked = {each.name: ask_secret(session, f"{each.label} (hidden, empty for later):") for each in needed}
     return {name: value for name, value in asked.items() if value}
 
 
@@ -266,7 +267,7 @@ def add(session: Session, project: Project, source: NewSource) -> None:
 
 
 def replace_secrets(session: Session, project: Project, source: Source, given: Sequence[str]) -> None:
-    """Keep new secrets for a source that is there. Raises UsageError, CredentialError."""
+    """Keep new secrets for a source that is there, in place of all it has. Raises UsageError, CredentialError."""
     secrets = read_secret_flags(session, find_source_kind(source.kind), given, "--secret")
     keep_secrets(project, source.name, source.environment, secrets)
 
@@ -274,14 +275,14 @@ def replace_secrets(session: Session, project: Project, source: Source, given: S
 def keep_secrets(
     project: Project, name: str, environment: str, secrets: Mapping[str, str]
 ) -> dict[str, dict[str, str]] | None:
-    """Write secrets to the keyring beside those it has; returns what was there before, None where nothing was written.
+    """Write secrets to the keyring in place of those it has; returns what was there, None where nothing was written.
     Raises CredentialError.
     """
     if not secrets:
         return None
     try:
         before = keyring.read_secrets(project.name, name, environment)
-        keyring.write_secrets(project.name, name, {environment: {**before, **secrets}})
+        keyring.write_secrets(project.name, name, {environment: secrets})
     except keyring.KeyringUnusable as error:
         variables = [variable_name(name, environment, each) for each in secrets]
         raise keyring.credential_error(str(error), variables) from error
