@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from eventwire.accounts import keyring
 from eventwire.accounts.environment import secret_in_environment, variable_name
-from eventwire.engine.identifiers import new_run_id
+from eventwire.journal.identifiers import new_run_id
 from eventwire.errors import CredentialError, EventwireError
 from eventwire.fields import Context, FieldType
 from eventwire.language.payloads import encode_json_bytes
