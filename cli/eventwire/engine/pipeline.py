@@ -49,7 +49,8 @@ from eventwire.journal.store import (
     JournalError,
     KeyTaken,
 )
-from eventwire.project.model import Project
+from eventwire.language.models import read_model
+from eventwire.project.model import Event, Project
 from eventwire.services.catalog import find_service
 from eventwire.services.declare import Credentials
 
@@ -58,6 +59,12 @@ MOST_GENERATIONS = 10
 # How long a second run with the same key waits for the first, and how often it looks.
 WAIT_SECONDS = 600.0
 LOOK_SECONDS = 0.05
+
+
+LOG_EVENT = "log"
+"""Entries of the log are events of this name; the project need not have it."""
+LOG = Event(LOG_EVENT, None, None, {}, read_model({}), {}, {})
+"""What it is where the project says nothing of it: any payload, and nothing that happens."""
 
 
 class NotRecorded(JournalError):
@@ -151,7 +158,8 @@ class Pipeline:
         """The event's plan, made at its first run."""
         plan = self._plans.get(event)
         if plan is None:
-            plan = self._plans[event] = plan_event(self.project, self.project.events[event], self.environment)
+            declared = LOG if event == LOG_EVENT and event not in self.project.events else self.project.events[event]
+            plan = self._plans[event] = plan_event(self.project, declared, self.environment)
         return plan
 
     # A run's passage
@@ -448,6 +456,11 @@ class Pipeline:
         """Cut off every running delivery at once; each still records its outcome."""
         for delivery in list(self._running):
             delivery.cancel()
+
+    async def close_when_idle(self) -> None:
+        """Close the connections once every run that is under way has ended: nothing new comes."""
+        await self._idle.wait()
+        await self.close()
 
     async def close(self) -> None:
         """Close the connections."""

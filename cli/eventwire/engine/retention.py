@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from eventwire.journal.store import Journal
 
@@ -29,8 +30,8 @@ async def forget_old_runs(journal: Journal, retention_days: int | None) -> int:
     return removed
 
 
-async def keep_forgetting(journal: Journal, retention_days: int | None) -> None:
+async def keep_forgetting(journal: Journal, retention_days: Callable[[], int | None]) -> None:
     """Remove what has become too old, now and every hour."""
     while True:
-        await forget_old_runs(journal, retention_days)
+        await forget_old_runs(journal, retention_days())
         await asyncio.sleep(LOOK_SECONDS)

@@ -55,6 +55,8 @@ class IncomingEvent(Struct, frozen=True):
     generation: int = 0
     """How many events raised each other before it."""
     replay: Replay | None = None
+    extensions: Mapping[str, Any] | None = None
+    """What a CloudEvent had beside its payload."""
     run: str | None = None
     """The run's id, where it is known beforehand; a new one is made otherwise."""
 
@@ -277,6 +279,7 @@ class NewRun(Run):
             incoming.replay.original if incoming.replay else None,
             incoming.id,
             incoming.time,
+            encode_or_none(incoming.extensions or None),
         )
 
     def kept_verdicts(self) -> str:

@@ -58,6 +58,7 @@ MIGRATIONS = (
     ALTER TABLE runs ADD COLUMN generation INTEGER NOT NULL DEFAULT 0; -- how many events raised each other before it
     ALTER TABLE runs ADD COLUMN event_id TEXT;          -- the event's own id, where it came with one
     ALTER TABLE runs ADD COLUMN event_time TEXT;        -- when it happened, where it said so
+    ALTER TABLE runs ADD COLUMN extensions TEXT;        -- JSON: what a CloudEvent had beside its payload
     ALTER TABLE runs ADD COLUMN raised_by TEXT;         -- which outcome of the parent: filter/action on success
     ALTER TABLE runs ADD COLUMN not_raised TEXT;        -- JSON: events that its outcomes could not raise
     ALTER TABLE deliveries ADD COLUMN repetition TEXT NOT NULL DEFAULT 'unsafe'; -- safe, keyed, unsafe

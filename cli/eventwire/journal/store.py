@@ -32,8 +32,8 @@ BUSY_SECONDS = 10.0
 INSERT_RUN = """
 INSERT INTO runs
     (id, event, environment, source, idempotency_key, received_at, payload, payload_hash, filters, filter_count,
-     parent, raised_by, generation, replay_of, event_id, event_time, owner, status)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running')
+     parent, raised_by, generation, replay_of, event_id, event_time, extensions, owner, status)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running')
 """
 INSERT_DELIVERY = """
 INSERT INTO deliveries
@@ -108,6 +108,8 @@ class AcceptedRun(Struct, frozen=True):
     """The run that it replays, or that the one it replays did."""
     event_id: str | None = None
     event_time: str | None = None
+    extensions: str | None = None
+    """What a CloudEvent had beside its payload, as JSON text."""
     owner: str | None = None
     """The process that runs it; filled in by the journal."""
 

@@ -19,9 +19,9 @@ from msgspec.structs import replace
 
 from eventwire.accounts import keyring
 from eventwire.accounts.environment import secret_in_environment, variable_name
-from eventwire.journal.identifiers import new_run_id
 from eventwire.errors import CredentialError, EventwireError
 from eventwire.fields import Context, FieldType
+from eventwire.journal.identifiers import new_run_id
 from eventwire.language.payloads import encode_json_bytes
 from eventwire.language.wildcards import parse_template
 from eventwire.project.model import DEFAULT_EXPIRY_MINUTES, Button
