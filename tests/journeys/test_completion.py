@@ -55,7 +55,7 @@ OFFERED = {
     "eventwire remove:action new-customer big-spender ": ["tell-sales"],
     "eventwire services p": ["postgresql"],
     "eventwire add:source x --kind s": ["stripe", "slack", "shopify", "standard-webhooks", "schedule"],
-    "eventwire add:source x --kind hmac --secret ": ["secret="],
+    "eventwire add:source x --kind hmac --secret ": ["secret=", "former-secret="],
     "eventwire add:source x --kind hmac --setting h": ["header="],
     "eventwire remove:source ": ["inbox"],
     "eventwire remove:key ": ["sender"],
