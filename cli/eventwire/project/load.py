@@ -398,8 +398,9 @@ class Loader:
                 check_json(self.report, table[name], (*keys, name))
                 self.template(table[name], model, (*keys, name), context)
         external = bool(self.value(table, "external", keys, bool))
-        problem = address_problem(url, external=external) if url else None
-        if problem:
+        problem = address_problem(url, external=external)
+        # a wildcard in place of the scheme is an error of its own
+        if problem and url and not (url.startswith("{") and url.partition("}")[2].startswith(":")):
             self.report.error("bad-url", problem[0], (*keys, "url"), problem[1])
         return Button(key, text, url, external, minutes or DEFAULT_EXPIRY_MINUTES, table.get("meta"), style)
 
