@@ -12,6 +12,7 @@ import click
 
 from eventwire import __version__
 from eventwire.errors import EventwireError, ExitCode, Interrupted, UsageError, did_you_mean
+from eventwire.terminal.help import NARROW, HelpContext
 from eventwire.terminal.session import Session, error_document
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ SUMMARIES = {name: summary for group in COMMANDS.values() for name, summary in g
 
 class CommandLine(click.Group):
     """eventwire's commands."""
+
+    context_class = HelpContext
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(SUMMARIES)
@@ -147,7 +150,13 @@ def main(arguments: Sequence[str] | None = None, session: Session | None = None)
 
         completion.register()
     try:
-        answer = command_line.main(args=list(arguments), obj=session, standalone_mode=False, prog_name="eventwire")
+        answer = command_line.main(
+            args=list(arguments),
+            obj=session,
+            standalone_mode=False,
+            prog_name="eventwire",
+            terminal_width=session.width if session.width < NARROW else None,
+        )
         return int(answer) if isinstance(answer, int) else ExitCode.DONE
     except EventwireError as error:
         return tell(session, error)

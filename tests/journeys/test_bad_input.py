@@ -395,18 +395,34 @@ def test_a_closed_stdout(shop, line):
         "show new-customer",
         "services",
         "services sqlite",
+        "services redis set",
         "doctor",
-        "check",
+        "run new-customer --set amount=5 --explain",
+        "history",
+        "test",
         "--help",
         "run --help",
+        "add:service-account --help",
     ],
 )
 def test_a_terminal_of_40_columns(shop, line):
+    assert tool("run", "new-customer", folder=shop).exit_code == 0
     with Terminal(EVENTWIRE, *line.split(), folder=shop, columns=40) as terminal:
         assert terminal.end() == 0, terminal.text
         assert "Traceback" not in terminal.text
-        if line == "run new-customer":
-            assert max(map(len, plain(terminal.raw).splitlines())) <= 40
+        # a link, a path or a command is whole where it is copied
+        wide = [each for each in plain(terminal.raw).splitlines() if len(each) > 40]
+        assert [
+            each for each in wide if not re.search(r"https://|eventwire |pip install|export |^\s*\S+$|Either set", each)
+        ] == []
+
+
+@pytest.mark.parametrize("columns", ["abc", "-3", "0", "", "²"])
+def test_a_width_in_the_environment_that_is_none(shop, columns):
+    environ = environment(shop) | {"COLUMNS": columns}
+    with Terminal(EVENTWIRE, "list", folder=shop, environ=environ, columns=60) as terminal:
+        assert terminal.end() == 0, terminal.text
+        assert max(map(len, plain(terminal.raw).splitlines())) <= 60
 
 
 def plain(raw: bytes) -> str:

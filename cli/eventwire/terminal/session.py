@@ -81,7 +81,8 @@ class Session:
             columns = os.get_terminal_size(self.stdout.fileno()).columns
         except (OSError, ValueError):
             columns = 0
-        return int(self.environ.get("COLUMNS", "0") or 0) or columns or PIPE_WIDTH
+        wanted = self.environ.get("COLUMNS", "")
+        return max(int(wanted) if wanted.isdecimal() else 0, 0) or columns or PIPE_WIDTH
 
     @property
     def shows_unicode(self) -> bool:

@@ -83,12 +83,20 @@ def draw_filter(each: FilterRecord, record: RunRecord, columns: Columns, canvas:
     name = canvas.style(each.name, "bold" if each.matched else "dim")
     lines = [f"{name}  {canvas.style(condition, 'dim')}"]
     if not each.matched:
-        return [*lines, canvas.style(shorten(f"  no match{reason(each)}", canvas.width, canvas), "dim")]
+        return [*lines, *(canvas.style(line, "dim") for line in draw_reason(each, canvas))]
     for action in each.actions:
         lines += draw_action(action, record, columns, canvas)
     if not each.actions:
         lines.append(canvas.style("  no actions", "dim"))
     return lines
+
+
+def draw_reason(each: FilterRecord, canvas: Canvas) -> list[str]:
+    """Why a filter did not match, in a few lines: which clause, and by how much."""
+    from textwrap import wrap
+
+    text = shorten(f"  no match{reason(each)}", 3 * (canvas.width - 4), canvas)
+    return wrap(text, canvas.width, subsequent_indent="    ")
 
 
 def reason(each: FilterRecord) -> str:
