@@ -71,6 +71,10 @@ def add_action(
         chosen = ask_action(session, project, given, settings)
     save(session, project, chosen, retry, timeout)
     if asked:
+        if chosen.new_account:
+            from eventwire.terminal.account_flow import account_arguments
+
+            say_equivalent(session, "add:service-account", account_arguments(chosen.new_account))
         say_equivalent(session, "add:action", arguments(chosen, retry, timeout))
     session.done(
         {"event": chosen.event, "filter": chosen.filter, "action": chosen.name, "fields": dict(chosen.fields)},
