@@ -581,6 +581,15 @@ NEAR = {
     "vip": "vip is false",
     "vip OR amount > 100": "vip is false, nor: amount is 99.4, 0.6 short of > 100",
     "NOT (amount > 5)": "amount > 5 holds, and NOT excludes it",
+    "NOT (amount > 5 AND city = 'Porto')": "amount > 5 and city = 'Porto' hold, and NOT excludes them",
+    "NOT (amount > 5 OR vip)": "amount > 5 holds, and NOT excludes it",
+    "NOT (amount > 5 AND NOT vip)": "amount > 5 and NOT vip hold, and NOT excludes them",
+    "amount > 5 XOR city = 'Porto'": "XOR wants an odd number of its 2 parts to hold, and 2 do",
+    "vip XOR amount > 100": "XOR wants an odd number of its 2 parts to hold, and none do",
+    "EXISTS nothing": "nothing is missing",
+    "EXISTS deep.inner.it": "deep.inner.it is missing: deep.inner is an object without it",
+    "deep.inner.it IS NOT NULL": "deep.inner.it is missing: deep.inner is an object without it",
+    "deep.outer.it = 1": "deep.outer.it is missing, so the comparison is false: deep is an object without outer",
     "NOT nothing": "nothing is missing, so the comparison is false",
     "city = 'Rome'": "city = 'Rome' is false, since city is \"Porto\"",
     "amount > 100 AND vip AND plan = 'x' AND city = 'y'": (
@@ -601,6 +610,7 @@ def test_the_nearest_miss_says_what_was_short_of_what(text):
             "tags": "string[]",
             "vip": "boolean",
             "nothing": "boolean?",
+            "deep": {"inner": {"it": "integer?"}},
         }
     )
     payload = {
@@ -611,6 +621,7 @@ def test_the_nearest_miss_says_what_was_short_of_what(text):
         "seen": "2026-01-01T10:00:00Z",
         "tags": ["New"],
         "vip": False,
+        "deep": {"inner": {}},
     }
     explained = explain_condition(parse_condition(text), payload, EVENT, model)
     assert explained["summary"] == f"The condition does not hold: {NEAR[text]}."
