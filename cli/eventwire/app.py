@@ -13,7 +13,7 @@ import click
 from eventwire import __version__
 from eventwire.errors import EventwireError, ExitCode, Interrupted, UsageError, did_you_mean
 from eventwire.terminal.help import NARROW, HelpContext
-from eventwire.terminal.session import Session, error_document
+from eventwire.terminal.session import Session, error_document, is_terminal
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -193,8 +193,17 @@ def tell(session: Session, error: EventwireError) -> int:
     if session.json:
         session.say(error_document(error.as_dict()))
     else:
-        session.say(session.style("Error: ", "bad", stream="stderr") + clipped(str(error)))
+        session.say(session.style("Error: ", "bad", stream="stderr") + clipped(fitted(session, str(error))))
     return error.exit_code
+
+
+def fitted(session: Session, text: str) -> str:
+    """An error with its excerpts as wide as the terminal."""
+    if "^" not in text or not is_terminal(session.stderr):
+        return text
+    from eventwire.terminal.excerpts import fit_excerpts
+
+    return fit_excerpts(text, session.columns_of(session.stderr))
 
 
 def clipped(text: str) -> str:

@@ -129,7 +129,7 @@ class ProjectError(EventwireError):
         self.problems = tuple(problems)
 
     def __str__(self) -> str:
-        return "\n".join(str(problem) for problem in self.problems)
+        return "\n\n".join(str(problem) for problem in self.problems)
 
     def as_dict(self) -> dict[str, Any]:
         problems = [problem.as_dict() for problem in self.problems]

@@ -75,10 +75,14 @@ class Session:
     @property
     def width(self) -> int:
         """Columns to draw in: the terminal's, or 100 where output goes to a file or pipe."""
-        if not is_terminal(self.stdout):
+        return self.columns_of(self.stdout)
+
+    def columns_of(self, stream: TextIO) -> int:
+        """Columns of the terminal that a stream writes to, or 100 where it writes to a file or pipe."""
+        if not is_terminal(stream):
             return PIPE_WIDTH
         try:
-            columns = os.get_terminal_size(self.stdout.fileno()).columns
+            columns = os.get_terminal_size(stream.fileno()).columns
         except (OSError, ValueError):
             columns = 0
         wanted = self.environ.get("COLUMNS", "")
