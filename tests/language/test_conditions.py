@@ -447,6 +447,7 @@ WRONG = [
     ("adress.city = 'x'", "unknown-property", "adress.city", "Did you mean address.city?"),
     ("address.cty = 'x'", "unknown-property", "address.cty", "Did you mean address.city?"),
     ("EXISTS nme", "unknown-property", "nme", "Did you mean name?"),
+    ("amount = null", "unknown-property", "null", "Write IS NULL, or IS NOT NULL."),
     ("signed-up > '2026-01-01'", "dashed-name", "signed-up", "A name with - in it stands in backticks: `signed-up`."),
     ("plan = pro", "unknown-property", "pro", "Text stands in quotes: 'pro'."),
     ("amount > 'abc'", "impossible-comparison", "'abc'", None),
@@ -668,3 +669,12 @@ def test_operators_fit_the_property(name, symbols):
 def test_the_properties_of_a_condition_are_listed():
     condition = parse_condition("amount > 1 AND address.city = name AND amount < 5 AND event.id = 'x'")
     assert property_names(condition) == ["amount", "address.city", "name"]
+
+
+@pytest.mark.parametrize(
+    "text", ["amount >", "(amount > 1", "amount > 1)", "amount IN ()", "amount IN", "tags[x] = 1", ".a"]
+)
+def test_what_cannot_be_read_is_answered_with_how_it_is_written(text):
+    with pytest.raises(LanguageError) as raised:
+        parse_condition(text)
+    assert "amount > 100 AND country IN ('BR', 'PT')" in raised.value.next_step
