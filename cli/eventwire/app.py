@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from eventwire import __version__
-from eventwire.errors import EventwireError, ExitCode, Interrupted, UsageError, did_you_mean
+from eventwire.errors import EventwireError, ExitCode, Interrupted, OutputError, UsageError, did_you_mean
 from eventwire.terminal.help import NARROW, HelpContext
 from eventwire.terminal.session import Session, error_document, is_terminal
 
@@ -56,6 +57,8 @@ COMMANDS: dict[str, dict[str, str]] = {
 }
 MODULES = {"import": "import_project"}
 """Modules that cannot be called as their command is: `import` is a keyword of Python's."""
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+"""What is wrong where click's own output, a help page, cannot be written."""
 LONGEST_LINE = 1000  # characters of an error's line that are shown
 COMPLETE_VARIABLE = "_EVENTWIRE_COMPLETE"
 SUMMARIES = {name: summary for group in COMMANDS.values() for name, summary in group.items()}
@@ -169,6 +172,11 @@ def main(arguments: Sequence[str] | None = None, session: Session | None = None)
         return tell(session, Interrupted("Interrupted; nothing was changed."))
     except click.ClickException as error:
         return tell(session, usage_error(error))
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            return tell_bug(session, error)
+        session.drop_stdout()
+        return tell(session, OutputError(error))
     except Exception as error:
         return tell_bug(session, error)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import resource
@@ -385,6 +386,44 @@ def test_a_closed_stdout(shop, line):
     assert done.returncode == 0
     if line.startswith("run"):
         assert (shop / "output/test/customers.ndjson").exists()
+
+
+@pytest.mark.parametrize("line", ["list", "run new-customer", "run new-customer --json", "--help", "--version"])
+def test_an_output_on_a_full_disk(shop, line):
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [EVENTWIRE, *line.split()],
+            cwd=shop,
+            env=environment(shop),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+    if "--json" in line:
+        assert json.loads(done.stderr)["error"]["code"] == "output"
+    else:
+        refused(Result(done.returncode, "", done.stderr), 1, "cannot be written: No space left on device")
+    assert done.returncode == 1
+    if line.startswith("run"):
+        assert (shop / "output/test/customers.ndjson").exists()
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("line", ["list", "run new-customer", "add:filter new-customer x --where id=1", "--help"])
+def test_streams_that_were_closed_before_the_start(shop, line, closed):
+    done = subprocess.run(
+        ["sh", "-c", f"exec {EVENTWIRE} {line} {closed}"],
+        cwd=shop,
+        env=environment(shop),
+        capture_output=True,
+        timeout=20,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"Traceback" not in done.stderr
+    assert tool("check", folder=shop).exit_code == 0
 
 
 @pytest.mark.parametrize(
