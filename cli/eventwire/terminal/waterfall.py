@@ -21,6 +21,8 @@ MARKS = {
 # Below this many columns for the bars they say nothing.
 SMALLEST_BAR = 8
 TIME = 10
+# More filters that did not match are counted, not listed.
+MOST_OTHERS = 20
 
 
 class Canvas(Struct, frozen=True):
@@ -57,8 +59,11 @@ def draw_run(record: RunRecord, canvas: Canvas) -> str:
 
     columns = Columns.of(record, canvas.width)
     lines = [headline(record, canvas), ""]
-    for each in record.filters:
+    others = [each for each in record.filters if not each.matched]
+    for each in record.filters if len(others) <= MOST_OTHERS else record.matching:
         lines += draw_filter(each, record, columns, canvas)
+    if len(others) > MOST_OTHERS:
+        lines.append(canvas.style(f"{len(others):,} filters did not match", "dim"))
     lines += ["", *(canvas.style(line, "dim") for line in wrap(summary(record), canvas.width))]
     return "\n".join(lines)
 
