@@ -338,3 +338,42 @@ def files_of(project: Path) -> dict[str, bytes]:
 def test_an_account_made_on_the_way_is_a_command_of_its_own(shop):
     _, commands = play(shop, "add:action", ACTION_WITH_ACCOUNT)
     assert [each[:2] for each in commands] == [["add:service-account", "books"], ["add:action", "new-customer"]]
+
+
+TRIGGER = [
+    pick("Which event?", "new-customer"),
+    pick("Which filter?", "on-event"),
+    pick("Which action?", "remember"),
+    pick("On which outcome?", "failure"),
+    pick("Which event does it raise?", "mishap"),
+    ask("mishap id ="),
+    ask("mishap reason =", "{error.message}"),
+]
+
+
+@pytest.fixture
+def with_mishap(shop):
+    """A shop with an event to raise."""
+    line = ["add:event", "mishap", "--property", "id:integer", "--property", "reason:string"]
+    assert process(*line, folder=shop).exit_code == 0
+    return shop
+
+
+def test_a_trigger_is_asked_for(with_mishap):
+    by_flags = copy_of(with_mishap)
+    _, (arguments,) = play(with_mishap, "add:trigger", TRIGGER)
+    assert process("check", folder=with_mishap).exit_code == 0
+    assert process(*arguments, "--no-input", folder=by_flags).exit_code == 0
+    assert toml_of(by_flags) == toml_of(with_mishap)
+    assert "[events.new-customer.filters.on-event.actions.remember.on-failure.mishap]" in toml_of(with_mishap)
+
+
+@pytest.mark.parametrize("prompt", range(len(TRIGGER)))
+def test_ctrl_c_leaves_no_trigger(with_mishap, prompt):
+    before = files_of(with_mishap)
+    with Terminal(EVENTWIRE, "add:trigger", folder=with_mishap) as tool:
+        tool.play(TRIGGER[:prompt])
+        tool.asked(TRIGGER[prompt].question)
+        tool.type(Terminal.CTRL_C)
+        assert tool.end() == 130, tool.text
+    assert files_of(with_mishap) == before
