@@ -49,6 +49,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     },
     "Run": {
         "run": "Run an event through its filters and actions.",
+        "serve": "Take events over HTTP, and show what comes of them.",
         "replay": "Run runs of the journal once more.",
         "recover": "Bring runs to their end that a crash left over.",
         "test": "Run the project's tests, without sending anything.",
