@@ -199,6 +199,7 @@ class Pipeline:
             await journal.begin(accepted, run.planned(is_free=is_free))
         except KeyTaken:
             return self.first_run(accepted)
+        run.is_ended = not run.deliveries
         self.observer.accepted(accepted)
         return None
 
@@ -207,6 +208,10 @@ class Pipeline:
 
         Raises NotRecorded.
         """
+        if isinstance(run, NewRun) and run.is_ended:
+            record = run.report([])
+            self.observer.ended(record)
+            return record
         with self.under_way():
             delivered = await self.deliver_all(run)
             record = run.report(delivered.records)

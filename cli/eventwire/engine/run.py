@@ -197,6 +197,8 @@ class NewRun(Run):
             deliveries=[],
         )
         self.is_explained = explain
+        self.is_ended = False
+        """Whether the journal has its end already."""
         self.matched = plan.matcher.matching(incoming.payload, self.envelope)
         self.deliveries = self.render()
         if explain:
@@ -280,6 +282,8 @@ class NewRun(Run):
             incoming.id,
             incoming.time,
             encode_or_none(incoming.extensions or None),
+            # where nothing is to be done, it has ended as soon as it is in the journal
+            *(() if self.deliveries else ("succeeded", self.elapsed_ms())),
         )
 
     def kept_verdicts(self) -> str:

@@ -32,8 +32,8 @@ BUSY_SECONDS = 10.0
 INSERT_RUN = """
 INSERT INTO runs
     (id, event, environment, source, idempotency_key, received_at, payload, payload_hash, filters, filter_count,
-     parent, raised_by, generation, replay_of, event_id, event_time, extensions, owner, status)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running')
+     parent, raised_by, generation, replay_of, event_id, event_time, extensions, status, duration_ms, owner)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 INSERT_DELIVERY = """
 INSERT INTO deliveries
@@ -110,6 +110,9 @@ class AcceptedRun(Struct, frozen=True):
     event_time: str | None = None
     extensions: str | None = None
     """What a CloudEvent had beside its payload, as JSON text."""
+    status: str = "running"
+    duration_ms: float | None = None
+    """How long it took, where it has ended already."""
     owner: str | None = None
     """The process that runs it; filled in by the journal."""
 

@@ -39,22 +39,34 @@ class Writer:
 
     def __init__(self, open_connection: Callable[[], sqlite3.Connection]) -> None:
         self._open = open_connection
-        self._queue: SimpleQueue[Batch | None] = SimpleQueue()
-        self._next: list[Batch | None] = []
+        self._queue: SimpleQueue[list[Batch] | None] = SimpleQueue()
+        self._pending: list[Batch] = []
+        """What was written in this turn of the event loop: waking the thread costs more than a batch itself."""
+        self._next: list[Batch] = []
         """What was taken from the queue and belongs to no group yet."""
+        self._is_closing = False
         self._thread = Thread(target=self._work, name="journal", daemon=True)
         self._thread.start()
 
     def write(self, statements: Sequence[Statement], change: Change | None = None) -> Future[Any]:
         """Hand over a batch; the future is done once it is durable or has failed."""
-        done = get_running_loop().create_future()
-        self._queue.put(Batch(statements, change, done))
+        loop = get_running_loop()
+        done = loop.create_future()
+        if not self._pending:
+            loop.call_soon(self._hand_over)
+        self._pending.append(Batch(statements, change, done))
         return done
 
     def close(self) -> None:
         """Write what was handed over, and stop."""
+        self._hand_over()
         self._queue.put(None)
         self._thread.join()
+
+    def _hand_over(self) -> None:
+        if self._pending:
+            self._queue.put(self._pending)
+            self._pending = []
 
     def _work(self) -> None:
         connection: sqlite3.Connection | None = None
@@ -72,21 +84,24 @@ class Writer:
 
     def _next_group(self) -> list[Batch] | None:
         """All batches that are waiting, at least one; None when the writer is to stop."""
-        first = self._next.pop() if self._next else self._queue.get()
-        if first is None:
-            return None
-        group = [first]
+        while not self._next:
+            if self._is_closing:
+                return None
+            self._take(self._queue.get())
+        with suppress(Empty):
+            while len(self._next) < GROUP_SIZE and not self._is_closing:
+                self._take(self._queue.get_nowait())
         # a change stands alone: what it reads must not depend on its neighbours
-        while first.change is None and len(group) < GROUP_SIZE:
-            try:
-                batch = self._queue.get_nowait()
-            except Empty:
-                break
-            if batch is None or batch.change is not None:
-                self._next.append(batch)
-                break
-            group.append(batch)
+        changes = (position for position, batch in enumerate(self._next) if batch.change is not None)
+        count = min(GROUP_SIZE, next(changes, GROUP_SIZE) or 1)
+        group, self._next = self._next[:count], self._next[count:]
         return group
+
+    def _take(self, batches: list[Batch] | None) -> None:
+        if batches is None:
+            self._is_closing = True
+        else:
+            self._next += batches
 
 
 def tell(outcomes: Sequence[Outcome]) -> None:

@@ -153,8 +153,14 @@ class Runner:
             self.under_way -= 1
 
     def finish_later(self, accepted: Accepted) -> None:
-        """Bring an accepted run to its end in the background; nothing is left to do where its key was used before."""
-        if accepted.first is None:
+        """Bring an accepted run to its end in the background; nothing is left to do where its key was used before, or where
+        it has ended already.
+        """
+        if accepted.first is not None:
+            return
+        if accepted.run.is_ended:
+            accepted.pipeline.observer.ended(accepted.run.report([]))
+        else:
             self._keep(self._finish_and_tell(accepted), f"run {accepted.run.id}")
 
     async def raise_event(self, raised: RaisedEvent) -> Accepted:
