@@ -45,7 +45,7 @@ def test_a_project_that_is_there_is_left_alone(shop):
 def test_a_name_that_is_none(tmp_path):
     result = tool("init", "x", "--name", "My Shop", folder=tmp_path)
     assert result.exit_code == 2
-    assert result.stderr.endswith("beginning with a letter: my-shop\n")
+    assert result.stderr.endswith("For example: my-shop\n")
     assert not (tmp_path / "x").exists()
 
 
