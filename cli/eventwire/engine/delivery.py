@@ -106,7 +106,8 @@ async def deliver(delivery: Delivery, course: Course, begun: float, tried: Attem
             if delay is None or tried.error is None:
                 break
             await postpone(delivery, course, begun, delay, tried)
-            course.observer.retrying(delivery, tried.error, delay)
+            if not course.leaving.is_set():
+                course.observer.retrying(delivery, tried.error, delay)
             # nothing is under way between two attempts: cut off here, the last failure is the outcome
             if await ends_within(course.leaving, delay):
                 outcome["status"] = DeliveryStatus.PLANNED
