@@ -34,11 +34,13 @@ class Writer:
     """Writes batches; each is whole in the journal, durably, or not in it at all.
 
     Batches of one group are written statement by statement, all batches' rows of a statement at once. So a batch must
-    not rely on another that is not durable yet.
+    not rely on another that is not durable yet, but for the statement that is the last of all.
     """
 
-    def __init__(self, open_connection: Callable[[], sqlite3.Connection]) -> None:
+    def __init__(self, open_connection: Callable[[], sqlite3.Connection], last: str = "") -> None:
+        """`last` is the statement that sees what all others of its group have written."""
         self._open = open_connection
+        self._last = last
         self._queue: SimpleQueue[list[Batch] | None] = SimpleQueue()
         self._pending: list[Batch] = []
         """What was written in this turn of the event loop: waking the thread costs more than a batch itself."""
@@ -74,7 +76,7 @@ class Writer:
             while (group := self._next_group()) is not None:
                 try:
                     connection = connection or self._open()
-                    outcomes = commit(connection, group)
+                    outcomes = commit(connection, group, self._last)
                 except Exception as error:
                     outcomes = [(batch, None, error) for batch in group]
                 tell(outcomes)
@@ -124,12 +126,12 @@ def settle(outcomes: Sequence[Outcome]) -> None:
             batch.done.set_exception(error)
 
 
-def commit(connection: sqlite3.Connection, group: Sequence[Batch]) -> list[Outcome]:
+def commit(connection: sqlite3.Connection, group: Sequence[Batch], last: str) -> list[Outcome]:
     """Commit a group in one transaction. A batch that fails does not take its neighbours along."""
     if group[0].change is not None:
         return [changed(connection, group[0])]
     try:
-        write_together(connection, group)
+        write_together(connection, group, last)
     except sqlite3.Error as error:
         if len(group) == 1:
             return [(group[0], None, error)]
@@ -137,12 +139,14 @@ def commit(connection: sqlite3.Connection, group: Sequence[Batch]) -> list[Outco
     return [(batch, None, None) for batch in group]
 
 
-def write_together(connection: sqlite3.Connection, group: Sequence[Batch]) -> None:
+def write_together(connection: sqlite3.Connection, group: Sequence[Batch], last: str) -> None:
     """Write a group, all rows of a statement at once: a third faster than row by row."""
     rows: dict[str, list[Sequence[Any]]] = {}
     for batch in group:
         for sql, parameters in batch.statements:
             rows.setdefault(sql, []).append(parameters)
+    if last in rows:
+        rows[last] = rows.pop(last)
     with transaction(connection):
         for sql, all_parameters in rows.items():
             connection.executemany(sql, all_parameters)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from eventwire.engine.pipeline import Pipeline
@@ -40,9 +40,12 @@ def spare_the_collector() -> None:
 class Stopping:
     """Whether the user wants to stop: the first signal gives running deliveries their grace time, the second none."""
 
-    def __init__(self, session: Session, pipeline: Pipeline) -> None:
+    def __init__(self, session: Session, pipeline: Pipeline, *, leave_retries: bool = False) -> None:
+        """`leave_retries` leaves what waits for another attempt to another process, at once."""
         self._session = session
         self._pipeline = pipeline
+        self._leave_retries = leave_retries
+        self._also: list[Callable[[], None]] = []
         self._graceful: asyncio.Task[None] | None = None
 
     @property
@@ -56,6 +59,10 @@ class Stopping:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.stop)
 
+    def then(self, do: Callable[[], None]) -> None:
+        """Do something else, too, at the first signal."""
+        self._also.append(do)
+
     def stop(self) -> None:
         """What a signal does."""
         if self._graceful is not None:
@@ -64,4 +71,8 @@ class Stopping:
         self._session.say(
             f"Stopping: running actions have {GRACE_SECONDS:.0f} seconds to end. Ctrl-C again stops at once."
         )
-        self._graceful = asyncio.create_task(self._pipeline.stop(GRACE_SECONDS), name="stop")
+        self._graceful = asyncio.create_task(
+            self._pipeline.stop(GRACE_SECONDS, leave_retries=self._leave_retries), name="stop"
+        )
+        for do in self._also:
+            do()

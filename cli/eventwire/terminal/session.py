@@ -13,6 +13,8 @@ from eventwire.errors import OutputError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rich.console import Console
+
 PIPE_WIDTH = 100
 COLOURS = {"ok": "32", "bad": "31", "warn": "33", "dim": "2", "bold": "1", "name": "36", "heading": "1;4"}
 
@@ -41,6 +43,7 @@ class Session:
         """`--project DIR`."""
         self.no_input = False
         self.json = False
+        self._live: Console | None = None
         self.stdout_is_gone = False
         """Whoever read our output has gone (`| head`): what is left to print is dropped, the work itself goes on."""
 
@@ -111,11 +114,23 @@ class Session:
 
     def say(self, text: str = "") -> None:
         """Print anything that is not data, to stderr."""
+        if self._live is not None:
+            self._live.print(text, markup=False, highlight=False, emoji=False, soft_wrap=True)
+            return
         try:
             self.stderr.write(text + "\n")
             self.stderr.flush()
         except OSError:
             return  # nobody is left to tell
+
+    @contextmanager
+    def saying_above(self, live: Console) -> Iterator[None]:
+        """Print above what a console keeps at the bottom of the terminal: a progress bar, a countdown."""
+        before, self._live = self._live, live
+        try:
+            yield
+        finally:
+            self._live = before
 
     def result(self, document: Mapping[str, Any], text: str) -> None:
         """Print a command's result: the document with `--json`, else the text."""
