@@ -12,9 +12,12 @@ from typing import Any
 
 import uvicorn
 
-from eventwire.engine.pipeline import LOG_EVENT
+from eventwire.engine.pipeline import LOG_EVENT, Pipeline
 from eventwire.engine.record import RunRecord
 from eventwire.engine.run import IncomingEvent
+from eventwire.journal.store import Journal
+from eventwire.project.locate import state_folder
+from eventwire.project.read import read_project
 from eventwire.server.log_body import payload_of, read_log
 from eventwire.server.pages import Pages, SignIn, make_pages
 from eventwire.server.runner import Runner
@@ -190,3 +193,17 @@ def until(holds: Callable[[], Any], seconds: float = 20.0) -> Any:
         assert time.monotonic() < end, "it did not come about"
         time.sleep(0.02)
     return found
+
+
+def accepted(folder: Path, payload: Mapping[str, Any], extensions: Mapping[str, Any]) -> str:
+    """An event with extensions, run without a server; returns the run's id."""
+
+    async def run() -> str:
+        journal = Journal(state_folder(folder))
+        pipeline = Pipeline(read_project(folder), "test", environ={}, journal=journal)
+        record = await pipeline.run(IncomingEvent("new-customer", payload, "http", extensions=extensions))
+        await pipeline.close()
+        journal.close()
+        return record.id
+
+    return asyncio.run(run())

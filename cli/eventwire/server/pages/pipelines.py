@@ -12,13 +12,13 @@ from eventwire.server.pages.counts import Count, Counts, counts_of
 from eventwire.server.pages.drawing import link, plural
 from eventwire.server.pages.site import Site, Visit
 
-WIDTH = 184
+WIDTH = 168
 HEIGHT = 46
-GAP_X = 44
+GAP_X = 32
 GAP_Y = 12
 MARGIN = 2
-LONGEST_NAME = 24
-LONGEST_NOTE = 29
+LONGEST_NAME = 19
+LONGEST_NOTE = 24
 MOST_FILTERS = 60
 """Of an event with more filters, only so many are drawn."""
 
@@ -98,8 +98,8 @@ class Sheet:
         self.environment = environment
         self.nodes: list[Node] = []
         self.edges: list[Edge] = []
-        self.actions: dict[tuple[str, str], Node] = {}
-        """The actions' boxes, by filter and name."""
+        self.accounts: dict[str, Node] = {}
+        """The service accounts' boxes."""
         self.sources = [
             each for each in project.sources.values() if each.event == event.name and each.environment == environment
         ]
@@ -124,7 +124,6 @@ class Sheet:
                     "action", self.first + 2, row, action.name, told(count, action.operation), is_bad=count.failed > 0
                 )
                 actions.append(node)
-                self.actions[each.name, action.name] = node
                 accounts.setdefault(action.account, []).append(node)
                 row += 1
             top = row - len(actions)
@@ -160,16 +159,16 @@ class Sheet:
         for position, (name, actions) in enumerate(accounts.items()):
             service = self.project.accounts[name].service
             node = self.node("account", self.first + 3, max(0.0, start) + position, name, service, "/accounts#" + name)
+            self.accounts[name] = node
             self.edges += [Edge(each, node) for each in actions]
         row = 0
         for each in self.event.filters.values():
             for action in each.actions.values():
                 for trigger in action.triggers:
-                    drawn = self.actions.get((each.name, action.name))
                     note = f"on {trigger.outcome} of {action.name}"
                     raised = self.node("raised", self.first + 4, row, trigger.event, note, f"#event-{trigger.event}")
-                    if drawn is not None:
-                        self.edges.append(Edge(drawn, raised, trigger.outcome))
+                    if action.account in self.accounts:
+                        self.edges.append(Edge(self.accounts[action.account], raised, trigger.outcome))
                     row += 1
 
     def place_origins(self, event: Node, rows: int) -> None:
