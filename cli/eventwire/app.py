@@ -58,6 +58,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     "Look": {
         "history": "Show what has run.",
         "inspect": "Show one run in full.",
+        "press": "Press a button of an event.",
         "list": "Show the project as a tree, its keys or its users.",
         "show": "Draw one event: model, filters and actions.",
         "services": "Show the services, their actions and fields.",

@@ -146,7 +146,8 @@ def connections(session: Session, project: Project) -> list[Line]:
 
 def limits(project: Project) -> list[Line]:
     """Which accounts are limited, and which are paused for having failed again and again."""
-    from eventwire.terminal.history import account_states, limits_of, local
+    from eventwire.engine.inspected import limits_of
+    from eventwire.terminal.history import account_states, local
 
     found = [line(each.name, None, limits_of(each)) for each in project.accounts.values() if limits_of(each)]
     for row in account_states(project):

@@ -9,6 +9,7 @@ from hashlib import sha256
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
 _random: list[int] = []
+DIGITS = {char: position for position, char in enumerate(ALPHABET)}
 PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 
 
@@ -43,6 +44,14 @@ def first_id(seconds: float) -> str:
 def in_base_32(number: int, highest: int) -> str:
     """A number, two characters for ten bits each, from those that begin at bit `highest` down."""
     return "".join([PAIRS[(number >> shift) & 1023] for shift in range(highest, -10, -10)])
+
+
+def number_of(run: str) -> int:
+    """A whole number for a run, in the order of their ids: the milliseconds, and 20 of the random bits."""
+    value = 0
+    for char in run[:26].ljust(26, "0"):
+        value = value << 5 | DIGITS.get(char, 0)
+    return value >> 60
 
 
 def delivery_key(run: str, filter_name: str, action: str) -> str:

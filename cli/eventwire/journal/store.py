@@ -416,19 +416,21 @@ class Journal:
         self,
         *,
         event: str | None = None,
+        environment: str | None = None,
         status: str | None = None,
         since: float | None = None,
         until: float | None = None,
         before: str | None = None,
+        after: str | None = None,
         limit: int,
     ) -> list[Row]:
-        """Runs as rows, newest first: of an event, of a status, received between moments (seconds since 1970), older
-        than a run.
+        """Runs as rows, newest first: of an event, an environment, a status, received between moments (seconds since 1970), older
+        or newer than a run.
 
         The status may be a run's, or `failed` and `unknown` for those with an action that is: the dead letters, and
         what waits for somebody to look. What a replay has done since, or a person has settled, is neither.
         """
-        wanted: dict[str, Any] = {"event = ?": event, "id < ?": before}
+        wanted: dict[str, Any] = {"event = ?": event, "environment = ?": environment, "id < ?": before, "id > ?": after}
         if since is not None:
             wanted["id >= ?"] = first_id(since)
         if until is not None:
@@ -462,6 +464,39 @@ class Journal:
                 ids = json_array([row["id"] for row in some])
                 found += self._rows(sql, (ids, *given.values(), limit - len(found)))
         return found
+
+    def runs_after(self, run: str, before: str, limit: int) -> list[Row]:
+        """The runs between two ids, as rows, oldest first."""
+        return self._rows("SELECT * FROM runs WHERE id > ? AND id < ? ORDER BY id LIMIT ?", (run, before, limit))
+
+    def runs_named(self, runs: Sequence[str]) -> dict[str, Row]:
+        """Those runs that there are of several, as rows, by their ids."""
+        marks = ", ".join("?" * len(runs))
+        return {row["id"]: row for row in self._rows(f"SELECT * FROM runs WHERE id IN ({marks})", runs)}
+
+    def oldest(self) -> str | None:
+        """The id of the oldest run; None where nothing has run yet."""
+        row = self._one("SELECT id FROM runs ORDER BY id LIMIT 1", ())
+        return row["id"] if row else None
+
+    def count_runs(self, environment: str, since: float) -> list[tuple[Any, ...]]:
+        """By event, the runs that came in since a moment: how many, failed or in part, and running."""
+        sql = """
+        SELECT event, count(*), sum(status IN ('failed', 'partial')), 0, sum(status = 'running') FROM runs
+        WHERE id >= ? AND environment = ? GROUP BY event
+        """
+        return [tuple(row.values()) for row in self._rows(sql, (first_id(since), environment))]
+
+    def count_deliveries(self, environment: str, since: float) -> list[tuple[Any, ...]]:
+        """By event, filter, action and service account, the deliveries of those runs: how many, failed, unknown, open."""
+        sql = """
+        SELECT runs.event, filter, name, service_account, sum(deliveries.status != 'skipped'),
+            sum(deliveries.status = 'failed'), sum(deliveries.status = 'unknown'),
+            sum(deliveries.status IN ('planned', 'started'))
+        FROM runs JOIN deliveries ON deliveries.run = runs.id
+        WHERE runs.id >= ? AND environment = ? GROUP BY 1, 2, 3, 4
+        """
+        return [tuple(row.values()) for row in self._rows(sql, (first_id(since), environment))]
 
     def runs_that_begin(self, text: str) -> list[Row]:
         """The runs whose id begins with a text, in the order of their ids; not more than ten."""

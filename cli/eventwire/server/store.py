@@ -99,6 +99,21 @@ MIGRATIONS = (
         due_at REAL NOT NULL                -- up to then every time of the schedule was run, or passed over
     ) STRICT, WITHOUT ROWID;
     """,
+    # 2: notifications
+    """
+    CREATE TABLE push_keys (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        private_key TEXT NOT NULL           -- by which browsers' push services know this server (VAPID), as PEM
+    ) STRICT;
+
+    CREATE TABLE push_subscriptions (
+        endpoint TEXT PRIMARY KEY,          -- where the browser's push service takes notifications for it
+        public_key TEXT NOT NULL,           -- of the browser: only it can read them
+        secret TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        created_at REAL NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 
 

@@ -148,6 +148,12 @@ class Attempts:
         for each in who:
             self._failed.setdefault(each, []).append(now)
 
+    def take_back(self, *who: str) -> None:
+        """The latest attempt has not failed after all."""
+        for each in who:
+            if times := self._failed.get(each):
+                times.pop()
+
 
 def user_name_problem(name: str) -> str | None:
     """What is wrong with a user's name, in a sentence, or None."""

@@ -6,16 +6,24 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
-from msgspec.structs import replace
-
-from eventwire.engine.record import DeliveryStatus, status_of
-from eventwire.engine.stored import decode, envelope_of, record_of
-from eventwire.errors import UsageError, did_you_mean
+from eventwire.engine.inspected import (
+    Inspected,
+    Resolution,
+    document_of,
+    explained,
+    find_run,
+    limits_of,
+    look_at,
+    moment,
+    resolve_unknown,
+)
+from eventwire.engine.record import DeliveryStatus
+from eventwire.engine.stored import decode, record_of
+from eventwire.errors import UsageError
 from eventwire.journal.store import FILE_NAME, OPEN_ENDS, Journal, Row
 from eventwire.language.dates import read_instant
 from eventwire.language.payloads import encode_json
@@ -23,8 +31,8 @@ from eventwire.project.locate import STATE_FOLDER
 from eventwire.terminal.loop import run_until_done
 
 if TYPE_CHECKING:
-    from eventwire.engine.record import FilterRecord, RunRecord
-    from eventwire.project.model import Project, ServiceAccount
+    from eventwire.engine.record import RunRecord
+    from eventwire.project.model import Project
     from eventwire.terminal.session import Session
 
 _AGO = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|w)")
@@ -117,29 +125,12 @@ def took(row: Mapping[str, Any]) -> str:
     return milliseconds(row["duration_ms"]) if row["duration_ms"] is not None else ""
 
 
-def moment(seconds: float) -> str:
-    """A moment as ISO 8601, in UTC."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
-
-
 def local(seconds: float) -> str:
     """A moment in the time zone of this machine."""
     return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 # One run
-
-
-class Inspected(Struct, frozen=True):
-    """A run with all that the journal has of it: rows of its tables."""
-
-    row: Row
-    deliveries: Sequence[Row]
-    attempts: Sequence[Row]
-    children: Sequence[Row]
-    replays: Sequence[Row]
-    accounts: Sequence[Row]
-    """The circuits of the accounts that it went through, where they are not closed."""
 
 
 def show_run(session: Session, project: Project, run: str) -> None:
@@ -177,115 +168,6 @@ def account_states(project: Project) -> list[Row]:
     finally:
         journal.close()
     return [each for each in rows if each["name"] in project.accounts and each["state"] != "closed"]
-
-
-def limits_of(account: ServiceAccount) -> str:
-    """How an account is limited, in words; nothing where it is not."""
-    limits = [f"at most {account.max_concurrent} at once"] if account.max_concurrent else []
-    limits += [f"at most {account.max_per_second:g} a second"] if account.max_per_second else []
-    return ", ".join(limits)
-
-
-def look_at(journal: Journal, row: Row) -> Inspected:
-    """All that the journal has of a run."""
-    run = row["id"]
-    deliveries = journal.deliveries(run)
-    accounts = {(each["service_account"], row["environment"]) for each in deliveries}
-    return Inspected(
-        row,
-        deliveries,
-        journal.attempts(run),
-        journal.children(run),
-        journal.replays(row["replay_of"] or run),
-        [
-            each
-            for each in journal.account_states()
-            if (each["name"], each["environment"]) in accounts and each["state"] != "closed"
-        ],
-    )
-
-
-def document_of(record: RunRecord, inspected: Inspected, payload: Any) -> dict[str, Any]:
-    """A run in full, as data."""
-    row = inspected.row
-    return record.as_dict() | {
-        "state": "running" if row["status"] == "running" else "ended",
-        "payload": payload,
-        "source": row["source"],
-        "received_at": moment(row["received_at"]),
-        "idempotency_key": row["idempotency_key"],
-        "parent": row["parent"],
-        "raised_by": row["raised_by"],
-        "replay_of": row["replay_of"],
-        "raised": [{"id": each["id"], "event": each["event"], "by": each["raised_by"]} for each in inspected.children],
-        "not_raised": decode(row["not_raised"]) or [],
-        "replays": [each["id"] for each in inspected.replays],
-        "attempts": [
-            {
-                "filter": inspected.deliveries[each["position"]]["filter"],
-                "action": inspected.deliveries[each["position"]]["name"],
-                "number": each["number"],
-                "started_at": moment(each["started_at"]),
-                "duration_ms": each["duration_ms"],
-                "error": decode(each["error"]),
-                "response": decode(each["response"]),
-            }
-            for each in inspected.attempts
-        ],
-        "due": [
-            {"filter": each["filter"], "action": each["name"], "at": moment(each["due_at"])}
-            for each in inspected.deliveries
-            if each["due_at"] is not None
-        ],
-        "resolutions": [
-            {"filter": each["filter"], "action": each["name"]} | decode(each["resolution"])
-            for each in inspected.deliveries
-            if each["resolution"] is not None
-        ],
-        "accounts": [circuit_document(each) for each in inspected.accounts],
-    }
-
-
-def circuit_document(row: Row) -> dict[str, Any]:
-    """The state of an account's circuit, as data."""
-    return {
-        "name": row["name"],
-        "environment": row["environment"],
-        "state": row["state"],
-        "failures": row["failures"],
-        "paused_until": None if row["paused_until"] is None else moment(row["paused_until"]),
-        "last_error": row["last_error"],
-    }
-
-
-def find_run(journal: Journal, run: str) -> Mapping[str, Any]:
-    """The run whose id begins so. Raises UsageError for none, or several."""
-    found = journal.runs_that_begin(run) if run else []
-    if len(found) == 1 or (found and found[0]["id"] == run):
-        return found[0]
-    if found:
-        listed = ", ".join(row["id"] for row in found[:5])
-        raise UsageError(f'Several runs begin with "{run}".', next_step=f"Write more of it: {listed} …")
-    recent = [row["id"] for row in journal.recent(200)]
-    step = did_you_mean(run, recent) or "See the runs with: eventwire history"
-    raise UsageError(f'There is no run "{run}".', next_step=step)
-
-
-def explained(record: RunRecord, row: Mapping[str, Any], payload: Mapping[str, Any], project: Project) -> RunRecord:
-    """The record with each filter explained: as the journal has it, else worked out from what it has."""
-    event = project.events.get(row["event"])
-    envelope = envelope_of(row)
-    filters = [explain(each, payload, envelope, event.model if event else None) for each in record.filters]
-    return replace(record, filters=filters, matched=None)
-
-
-def explain(each: FilterRecord, payload: Any, envelope: Mapping[str, Any], model: Any) -> FilterRecord:
-    """A filter with its explanation, by the condition that it had then."""
-    from eventwire.language.conditions import explain_condition, parse_condition
-
-    if each.explanation is not None or each.where is None:
-        return each
-    return replace(each, explanation=explain_condition(parse_condition(each.where), payload, envelope, model))
 
 
 def draw_record(
@@ -367,33 +249,10 @@ def resolve(session: Session, project: Project, run: str, verdict: str, only: Se
     """Say of a run's unknown actions that they are done, or have failed. Raises UsageError where none is unknown."""
     with opened_journal(project.folder, run) as journal:
         row = find_run(journal, run)
-        unknown = [
-            each
-            for each in journal.deliveries(row["id"])
-            if each["status"] == "unknown" and (not only or f"{each['filter']}/{each['name']}" in only)
-        ]
-        if not unknown or row["status"] == "running":
-            raise UsageError(
-                f"Run {row['id']} has {'not ended yet' if row['status'] == 'running' else 'no such unknown action'}.",
-                next_step=f"See it with: eventwire inspect {row['id']}",
-            )
-        resolution = {"as": verdict, "by": user_name(session), "at": moment(time.time())}
-        status = {"done": DeliveryStatus.SUCCEEDED, "failed": DeliveryStatus.FAILED}[verdict]
-        statuses = [
-            status if each in unknown else DeliveryStatus(each["status"]) for each in journal.deliveries(row["id"])
-        ]
-        run_until_done(
-            journal.resolve(
-                row["id"],
-                [each["position"] for each in unknown],
-                status,
-                encode_json(resolution),
-                status_of(statuses),
-            )
-        )
-    names = [f"{each['filter']}/{each['name']}" for each in unknown]
+        resolution = Resolution(verdict, user_name(session), moment(time.time()))
+        names = run_until_done(resolve_unknown(journal, row, resolution, only))
     session.done(
-        {"run": row["id"], "resolved": names, **resolution},
+        {"run": row["id"], "resolved": names, **resolution.as_dict()},
         f"{', '.join(names)} of run {row['id']}: {'done' if verdict == 'done' else 'failed, and waits for replay'}.",
     )
 

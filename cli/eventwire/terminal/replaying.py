@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 from msgspec import Struct
 
+from eventwire.engine.inspected import find_run
 from eventwire.engine.pipeline import NotRecorded, Pipeline
 from eventwire.engine.replay import Change, ReplayPlan, Step, originals, plan_replay, replay
 from eventwire.engine.selection import Selection
 from eventwire.errors import EventwireError, ExitCode, UsageError
 from eventwire.journal.store import Journal, Row
 from eventwire.project.model import ENVIRONMENTS
-from eventwire.terminal.history import find_run, open_journal, read_moment
+from eventwire.terminal.history import open_journal, read_moment
 from eventwire.terminal.loop import Stopping, run_until_done
 from eventwire.terminal.project import open_project
 from eventwire.terminal.retrying import RetryDisplay

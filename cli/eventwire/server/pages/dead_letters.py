@@ -1,0 +1,105 @@
+"""Dead letters: actions that failed for good or are unknown, and replaying many of them at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+from starlette.responses import RedirectResponse, Response
+
+from eventwire.engine.replay import SENT, ReplayPlan, originals, plan_replay
+from eventwire.engine.stored import decode
+from eventwire.journal.store import Row
+from eventwire.server.entries import Entry, entry_of
+from eventwire.server.pages.event import WORDS, refuse_nothing, replay_one
+from eventwire.server.pages.site import Site, Visit
+from eventwire.server.problems import Refusal
+
+A_PAGE = 100
+AT_ONCE = 8
+KINDS = ("failed", "unknown")
+
+
+class Letter(Struct, frozen=True):
+    """A run with actions that failed, or are unknown, and that no replay has done since."""
+
+    entry: Entry
+    actions: Sequence[Mapping[str, Any]]
+
+
+async def show(site: Site, visit: Visit) -> Response:
+    """`GET /dead-letters`."""
+    kind = visit.text("status") if visit.text("status") in KINDS else "failed"
+    rows = site.runner.journal.runs(
+        environment=visit.environment,
+        event=visit.text("event") or None,
+        status=kind,
+        before=visit.text("before") or None,
+        limit=A_PAGE + 1,
+    )
+    letters = [
+        Letter(
+            entry_of(site.runner.project, row), [shown(each) for each in site.runner.journal.open_ends(row["id"], kind)]
+        )
+        for row in rows[:A_PAGE]
+    ]
+    older = rows[A_PAGE - 1]["id"] if len(rows) > A_PAGE else None
+    return site.page(
+        visit, "dead_letters.html", letters=letters, kind=kind, kinds=KINDS, older=older, event=visit.text("event")
+    )
+
+
+def shown(row: Row) -> dict[str, Any]:
+    """An action that failed, or is unknown."""
+    return {**row, "error": decode(row["error"]) or {}}
+
+
+async def plan(site: Site, visit: Visit) -> Response:
+    """`GET /dead-letters/replay?run=…`: what would be sent again."""
+    plans = plans_of(site, visit)
+    sending = [each for each in plans if each.sends]
+    return site.page(
+        visit,
+        "replay_many.html",
+        plans=plans,
+        sending=sending,
+        words=WORDS,
+        sent=SENT,
+        unknown=visit.text("unknown") == "yes",
+    )
+
+
+async def replay(site: Site, visit: Visit) -> Response:
+    """`POST /dead-letters/replay`: the runs are replayed some at a time, after the page is there."""
+    plans = [each for each in plans_of(site, visit) if each.sends]
+    if not plans:
+        raise Refusal("conflict", "There is nothing to send: everything is done, or not part of the project any more.")
+    site.in_background(replay_all(site, plans), "replay dead letters")
+    return RedirectResponse("/dead-letters", 303)
+
+
+def plans_of(site: Site, visit: Visit) -> list[ReplayPlan]:
+    """What replaying the runs that were chosen would do. Raises Refusal where none was."""
+    journal = site.runner.journal
+    rows = journal.runs_named(visit.all("run")[:A_PAGE]).values()
+    if not rows:
+        raise Refusal("bad-request", "No run is chosen.", next_step="Choose some on the page of dead letters.")
+    unknown = visit.text("unknown") == "yes"
+    return [
+        plan_replay(site.runner.pipelines[each["environment"]], each, repeats_unknown=unknown)
+        for each in originals(rows, journal.run)
+    ]
+
+
+async def replay_all(site: Site, plans: Sequence[ReplayPlan]) -> None:
+    """Carry out plans, some at once."""
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def one(plan: ReplayPlan) -> None:
+        async with slots:
+            refuse_nothing(plan)
+            await replay_one(site, plan)
+
+    await asyncio.gather(*(one(each) for each in plans))

@@ -1,0 +1,135 @@
+"""Telling open pages what has changed: drawn once, and sent to everyone who watches."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from starlette.responses import Response, StreamingResponse
+
+from eventwire.server.entries import Entry
+from eventwire.server.feed import Change
+from eventwire.server.pages.site import Site, Visit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FIRST_SECONDS = 0.3
+SECONDS_A_WATCHER = 0.003
+"""With a thousand watching, each is told every three seconds: telling all of them takes what a few events take."""
+MOST_ENTRIES = 40
+"""Of more changes at once only the newest are sent: older ones would not be on the first page."""
+MOST_UNREAD = 16
+KEEP_ALIVE_SECONDS = 15.0
+LONGEST_SECONDS = 900.0
+"""After that a page connects again, and shows that it is still signed in."""
+MOST_WATCHERS = 5000
+
+
+class Live:
+    """Who watches, and what is to be told."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._watchers: dict[asyncio.Queue[bytes | None], str] = {}
+        """Each with what it watches: an environment, or a run."""
+        self._runs: dict[str, dict[str, None]] = {}
+        """By environment, the runs that have changed."""
+        self._changed: set[str] = set()
+        self._is_reloaded = False
+
+    async def keep(self) -> None:
+        """Tell everyone what changes, for ever."""
+        with self._site.runner.feed.watched() as changes:
+            gathering = self._site.in_background(self._gather(changes), "gather changes")
+            try:
+                while True:
+                    await asyncio.sleep(max(FIRST_SECONDS, len(self._watchers) * SECONDS_A_WATCHER))
+                    await self._tell()
+            finally:
+                gathering.cancel()
+
+    async def _gather(self, changes: AsyncIterator[list[Change]]) -> None:
+        async for some in changes:
+            self._notify(some)
+            if not self._watchers:
+                continue
+            for each in some:
+                if each.kind == "reloaded":
+                    self._is_reloaded = True
+                    continue
+                self._changed.add(each.run)
+                if each.environment:
+                    runs = self._runs.setdefault(each.environment, {})
+                    runs[each.run] = None
+                    while len(runs) > MOST_ENTRIES:
+                        del runs[next(iter(runs))]
+
+    def _notify(self, changes: Sequence[Change]) -> None:
+        """Push those log entries that ask for it to the devices that want them."""
+        if not self._site.pusher.is_wanted:
+            return
+        runs = [each.run for each in changes if each.kind == "accepted" and each.event == "log"]
+        if runs:
+            self._site.in_background(self._site.pusher.push_all(self._site.timeline, runs), "notifications")
+
+    async def _tell(self) -> None:
+        runs, self._runs = self._runs, {}
+        changed, self._changed = self._changed, set()
+        is_reloaded, self._is_reloaded = self._is_reloaded, False
+        watched = set(self._watchers.values())
+        messages = {run: message("changed", run) for run in changed & watched}
+        for environment in runs.keys() & watched:
+            entries = await asyncio.to_thread(self._site.timeline.entries, list(runs[environment]))
+            messages[environment] = self._entries_message(entries)
+        note = message("reloaded", "") if is_reloaded else b""
+        for queue, what in list(self._watchers.items()):
+            told = messages.get(what, b"") + note
+            if told:
+                put(queue, told)
+
+    def _entries_message(self, entries: Sequence[Entry]) -> bytes:
+        return message("entries", self._site.render("entries.html", entries=entries))
+
+    async def stream(self, site: Site, visit: Visit) -> Response:
+        """`GET /live`: what changes in an environment, or of one run, as server-sent events."""
+        if len(self._watchers) >= MOST_WATCHERS:
+            return Response(status_code=503, headers={"retry-after": "60"})
+        what = visit.text("run") or visit.environment
+        return StreamingResponse(self._read(what), media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+
+    async def _read(self, what: str) -> AsyncIterator[bytes]:
+        queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._watchers[queue] = what
+        until = asyncio.get_running_loop().time() + LONGEST_SECONDS
+        try:
+            yield b"retry: 2000\n: watching\n\n"
+            while asyncio.get_running_loop().time() < until:
+                try:
+                    told = await asyncio.wait_for(queue.get(), KEEP_ALIVE_SECONDS)
+                except TimeoutError:
+                    told = b": still here\n\n"
+                if told is None:
+                    return
+                yield told
+        finally:
+            self._watchers.pop(queue, None)
+
+    def end(self) -> None:
+        """Let everyone who watches go."""
+        for queue in self._watchers:
+            queue.put_nowait(None)
+
+
+def put(queue: asyncio.Queue[bytes | None], told: bytes) -> None:
+    """Hand something over; whoever does not read is told the newest only."""
+    if queue.qsize() >= MOST_UNREAD:
+        queue.get_nowait()
+    queue.put_nowait(told)
+
+
+def message(kind: str, text: str) -> bytes:
+    """A server-sent event."""
+    lines = "".join(f"data: {line}\n" for line in text.splitlines() or [""])
+    return f"event: {kind}\n{lines}\n".encode()

@@ -1,0 +1,261 @@
+// What the pages do in the browser: watch, dialogs, keys. Everything works without it but for arriving by itself.
+"use strict";
+
+document.documentElement.classList.add("has-script");
+
+const MOST_ENTRIES = 400; // of a page that is left open
+const body = document.body;
+const find = (selector, within = document) => within.querySelector(selector);
+const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+
+// which events are on the page: the newest, older ones, or those that were chosen
+function view() {
+  if (body.dataset.view !== "timeline") return body.dataset.view;
+  const asked = new URLSearchParams(location.search);
+  if (asked.get("before")) return "old";
+  return ["search", "category", "status", "event", "context"].some((name) => asked.get(name)) ? "chosen" : "plain";
+}
+
+// Watching: the server says what has changed, and the page shows it, at most once a second
+
+let source = null;
+let isStale = false;
+
+function watch() {
+  if (!body.dataset.live || source) return;
+  source = new EventSource(body.dataset.live);
+  source.onopen = () => {
+    tell("watching", true);
+    if (isStale) refresh();
+    isStale = false;
+  };
+  source.onerror = () => {
+    isStale = true; // something may be missed until it is back
+    tell("connecting again", false);
+    if (source && source.readyState === EventSource.CLOSED) {
+      source = null;
+      setTimeout(watch, 10000);
+    }
+  };
+  source.addEventListener("entries", (event) => arrive(event.data));
+  source.addEventListener("changed", () => refresh());
+  source.addEventListener("reloaded", () => { htmx.trigger(body, "project-reloaded"); if (view() === "refresh") refresh(); });
+}
+
+function stopWatching() {
+  if (source) source.close();
+  source = null;
+}
+
+function tell(text, isOn) {
+  const shown = find("[data-watching]");
+  if (!shown) return;
+  shown.textContent = text;
+  shown.classList.toggle("is-on", isOn);
+}
+
+// a page that nobody sees asks for nothing; when it is seen again it looks once
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) { stopWatching(); isStale = true; } else watch();
+});
+window.addEventListener("pagehide", stopWatching);
+
+function arrive(html) {
+  if (view() === "old") return;
+  if (view() !== "plain") return refresh();
+  const parts = document.createElement("template");
+  parts.innerHTML = html;
+  const arrived = all(".entry", parts.content);
+  if (!find("[data-newest]") || arrived.some((each) => isNew(each) && each.dataset.day !== find("[data-newest]").dataset.day)) return refresh();
+  let count = 0;
+  for (const entry of arrived.reverse()) {
+    const known = document.getElementById(entry.id);
+    if (known) { replaceEntry(known, entry); continue; }
+    place(entry);
+    count += 1;
+  }
+  if (count) say(count === 1 ? "A new event has arrived" : `${count} new events have arrived`);
+  for (const each of all("#entries .entry").slice(MOST_ENTRIES)) each.remove();
+}
+
+const isNew = (entry) => !document.getElementById(entry.id);
+
+function replaceEntry(known, entry) {
+  if (known.outerHTML === entry.outerHTML) return;
+  const hadFocus = known.contains(document.activeElement);
+  for (const each of all("details[open]", known)) {
+    const same = each.id && find(`#${CSS.escape(each.id)}`, entry);
+    if (same) same.open = true;
+  }
+  known.replaceWith(entry);
+  if (hadFocus) find(".title", entry).focus();
+}
+
+function place(entry) {
+  const newest = find("[data-newest]");
+  const thread = entry.dataset.context && find(`.thread[data-thread="${CSS.escape(entry.dataset.context)}"]`, newest);
+  const list = thread ? find(".entries", thread) : newest;
+  // what arrives late stands where its time says, as the ids do
+  const later = [...list.children].find((each) => (each.dataset.run || "") < entry.dataset.run && !each.matches(".thread"));
+  entry.classList.add("is-new");
+  if (thread) {
+    newest.prepend(thread);
+    list.prepend(entry);
+    find("[data-count]", thread).textContent = `${list.children.length} events`;
+  } else if (list.firstElementChild && list.firstElementChild.matches(".thread")) list.prepend(entry);
+  else list.insertBefore(entry, later || null);
+}
+
+let waiting = null;
+let lastLook = 0;
+
+function refresh() {
+  if (waiting || document.hidden) return;
+  waiting = setTimeout(() => { waiting = null; lastLook = Date.now(); look(); }, Math.max(0, 1000 - (Date.now() - lastLook)));
+}
+
+async function look() {
+  const id = { event: "event", refresh: "refresh" }[view()] || "entries";
+  const part = document.getElementById(id);
+  if (!part) return;
+  const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
+  if (!answer || !answer.ok || answer.redirected) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const fresh = page.getElementById(id);
+  if (!fresh) return;
+  for (const each of all("details[id]", part)) {
+    const same = fresh.querySelector(`#${CSS.escape(each.id)}`);
+    if (same) same.open = each.open;
+  }
+  const focused = part.contains(document.activeElement) && pathTo(document.activeElement, part);
+  part.replaceWith(document.adoptNode(fresh));
+  htmx.process(fresh);
+  if (focused) focused(fresh);
+}
+
+function pathTo(element, part) {
+  const href = element.getAttribute("href");
+  const id = element.closest("[id]").id;
+  return (fresh) => {
+    const holder = fresh.id === id ? fresh : fresh.querySelector(`#${CSS.escape(id)}`);
+    if (!holder) return;
+    const same = href ? find(`a[href="${CSS.escape(href)}"]`, holder) : find("summary, button, pre", holder);
+    if (same) same.focus({ preventScroll: true });
+  };
+}
+
+function say(text) { find("#said").textContent = text; }
+
+// Dialogs: what asks before it does something is a page of its own, shown on top of this one
+
+const dialog = find("#dialog");
+
+document.addEventListener("click", async (event) => {
+  const link = event.target.closest("a[data-dialog]");
+  const closing = event.target.closest("[data-close]");
+  if (closing && dialog && dialog.contains(closing)) { event.preventDefault(); dialog.close(); return; }
+  if (!link || event.metaKey || event.ctrlKey || event.shiftKey) return;
+  event.preventDefault();
+  const answer = await fetch(link.href, { headers: { "hx-request": "true" } }).catch(() => null);
+  if (!answer || answer.status === 401) { location.href = link.href; return; }
+  find("#dialog-content").innerHTML = await answer.text();
+  if (!dialog.open) dialog.showModal();
+});
+
+if (dialog) dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("[data-once]")) return;
+  if (event.target.dataset.sent) { event.preventDefault(); return; }
+  event.target.dataset.sent = "yes";
+  for (const each of all("button", event.target)) setTimeout(() => { each.disabled = true; });
+});
+window.addEventListener("pageshow", () => all("[data-sent]").forEach((form) => {
+  delete form.dataset.sent;
+  all("button", form).forEach((each) => { each.disabled = false; });
+}));
+
+// Searching as one types
+
+let typing = null;
+const filters = find(".filters");
+
+async function search() {
+  const given = new URLSearchParams([...new FormData(filters)].filter(([, value]) => value !== ""));
+  history.replaceState(null, "", `/?${given}`);
+  await look();
+  const count = all("#entries .entry").length;
+  say(count ? `${count} events are shown` : "Nothing is found");
+}
+
+if (filters) {
+  filters.addEventListener("input", (event) => {
+    clearTimeout(typing);
+    typing = setTimeout(search, event.target.matches("[type=search]") ? 300 : 0);
+  });
+}
+
+// Keys
+
+document.addEventListener("keydown", (event) => {
+  const isTyping = event.target.closest("input, select, textarea, [contenteditable]");
+  if (event.metaKey || event.ctrlKey || event.altKey || (dialog && dialog.open)) return;
+  if (event.key === "Escape" && isTyping) { event.target.blur(); return; }
+  if (isTyping) return;
+  if (event.key === "/" && find("[data-search]")) { event.preventDefault(); find("[data-search]").focus(); }
+  if (event.key === "j" || event.key === "k") step(event.key === "j" ? 1 : -1);
+});
+
+function step(way) {
+  const titles = all(".title");
+  const here = titles.findIndex((each) => each.closest("li").contains(document.activeElement));
+  const next = titles[here < 0 ? 0 : Math.min(titles.length - 1, Math.max(0, here + way))];
+  if (!next) return;
+  next.focus();
+  next.scrollIntoView({ block: "nearest" });
+}
+
+document.addEventListener("change", (event) => {
+  if (!event.target.matches("[data-all]")) return;
+  for (const each of all("input[name=run]")) each.checked = event.target.checked;
+});
+
+document.addEventListener("click", (event) => {
+  for (const each of all(".who[open]")) if (!each.contains(event.target)) each.open = false;
+});
+
+// Notifications
+
+const asking = find("[data-notify]");
+
+async function offerNotifications() {
+  if (!asking || !("serviceWorker" in navigator) || !("PushManager" in window)) return;
+  const registered = await navigator.serviceWorker.register("/worker.js").catch(() => null);
+  if (!registered) return;
+  const show = async () => {
+    const known = await registered.pushManager.getSubscription();
+    asking.textContent = known ? "Do not notify me here" : "Notify me here";
+    asking.hidden = false;
+    return known;
+  };
+  await show();
+  asking.addEventListener("click", async () => {
+    const known = await show();
+    try {
+      if (known) { await known.unsubscribe(); await send({ wanted: "no", endpoint: known.endpoint }); } else await subscribe(registered);
+    } catch (error) { say(`Notifications cannot be had: ${error.message}`); asking.textContent = "Notifications are blocked"; return; }
+    await show();
+  });
+}
+
+async function subscribe(registered) {
+  const { key } = await (await fetch("/notifications")).json();
+  const made = await registered.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
+  const keys = made.toJSON().keys;
+  await send({ endpoint: made.endpoint, public_key: keys.p256dh, secret: keys.auth });
+}
+
+const send = (fields) => fetch("/notifications", { method: "POST", body: new URLSearchParams({ ...fields, csrf: body.dataset.csrf }) });
+
+watch();
+offerNotifications();

@@ -1,0 +1,116 @@
+"""The timeline as it is seen: titles, content, threads, search, categories, and the switch between test and live."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from eventwire.server.timeline import A_PAGE
+from tests.server.pages.serving import CUSTOMER
+
+
+def titles(page):
+    return re.findall(r'class="title" href="/event/[^"]+">([^<]*)<', page)
+
+
+def log(server, environment="test", **body):
+    return server.log(json.dumps(body).encode(), environment)
+
+
+def test_an_event_is_shown_by_its_display_templates(visitor):
+    visitor.server.run("new-customer", CUSTOMER)
+    page = visitor.get("/")
+    assert titles(page) == ["Ana Souza was welcomed", "Ana Souza signed up"]
+    assert "🥐" in page and "growth" in page and "1 of 2 filters" in page
+
+
+def test_a_log_entry_is_shown_as_it_says(visitor):
+    rows = [{"label": "version", "content": "2.4.1"}]
+    log(visitor.server, name="Deployed", avatar="🚀", type="rows", content=rows, category="ops", notify=True)
+    page = visitor.get("/")
+    assert titles(page) == ["Deployed"]
+    assert "🚀" in page and "ops" in page and "2.4.1" in page and "It notifies" in page
+
+
+def test_test_and_live_are_never_mixed_and_the_choice_is_remembered(visitor):
+    log(visitor.server, name="only a test")
+    log(visitor.server, "live", name="for real")
+    assert titles(visitor.get("/")) == ["only a test"]
+    page = visitor.get("/?environment=live")
+    assert titles(page) == ["for real"] and "real effects" in page
+    assert titles(visitor.get("/")) == ["for real"]
+
+
+def test_entries_of_a_context_are_a_thread(visitor):
+    for number in (1, 2):
+        log(visitor.server, name=f"step {number}", contextId="order-7", contextStart=number == 1)
+    log(visitor.server, name="something else")
+    page = visitor.get("/")
+    assert 'data-thread="order-7"' in page and "2 events" in page
+    assert titles(visitor.get("/?context=order-7")) == ["step 2", "step 1"]
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+def test_search_category_and_status(visitor, indexed):
+    visitor.server.run("new-customer", CUSTOMER)
+    visitor.server.run("new-customer", {**CUSTOMER, "name": "Carla", "amount": 300})
+    log(visitor.server, name="Déjà vu", category="odd", content="found by: needle-42")
+    if indexed:
+        index(visitor.server)
+    assert titles(visitor.get("/?search=lisb")) == ["Carla signed up", "Ana Souza signed up"]
+    assert titles(visitor.get("/?search=needle-42")) == ["Déjà vu"]
+    assert titles(visitor.get("/?search=carla+signed")) == ["Carla signed up"]
+    assert titles(visitor.get("/?category=odd")) == ["Déjà vu"]
+    assert titles(visitor.get("/?status=partial")) == ["Carla signed up"]
+    assert titles(visitor.get("/?event=welcomed")) == ["Carla was welcomed", "Ana Souza was welcomed"]
+    assert "Nothing is found" in visitor.get("/?search=%22*+OR+NEAR(")
+
+
+def index(server):
+    """Index everything, as if it were older."""
+    timeline = server.pages.site.timeline
+    while timeline.index_some(now=4_000_000_000.0):
+        pass
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+def test_older_events_are_paged_without_gaps(visitor, indexed):
+    for number in range(A_PAGE * 2 + 3):
+        log(visitor.server, name=f"n{number}")
+    if indexed:
+        index(visitor.server)
+    found, path = [], "/"
+    while path:
+        page = visitor.get(path)
+        found += titles(page)
+        older = re.search(r'id="older"><a [^>]*href="([^"]+)"', page)
+        path = older and older[1].replace("&amp;", "&")
+    # those of one millisecond are in any order
+    assert sorted(found) == sorted(f"n{number}" for number in range(A_PAGE * 2 + 3))
+    assert (found[0], found[-1]) != ("n0", f"n{A_PAGE * 2 + 2}")
+
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{7*7}}"
+
+
+def test_nothing_of_an_event_becomes_markup(visitor):
+    button = {"url": "https://x.example/" + HOSTILE, "buttonText": "<b>press", "key": "'\"><script>", "external": True}
+    one = log(
+        visitor.server, name=HOSTILE[:48], category="<i>\"'x", contextId=HOSTILE, content=HOSTILE, actions=[button]
+    )
+    rows = [{"label": HOSTILE, "content": HOSTILE}, {"type": "json", "content": {HOSTILE: HOSTILE}}]
+    two = log(visitor.server, name="rows", type="rows", content=rows, avatar="https://x.example/a'\"><script>")
+    three = visitor.server.run("new-customer", {**CUSTOMER, "name": HOSTILE, "amount": 300})
+    for path in ("/", *(f"/event/{run.id}" for run in (one, two, three)), f"/event/{three.id}/press/ban-user"):
+        page = visitor.get(path)
+        assert "<script>alert" not in page and "<img src=x" not in page and "<b>press" not in page and "<i>" not in page
+        assert "49" not in titles(page)
+
+
+@pytest.mark.parametrize("image", ["http://x.example/a.png", "https://x.example/a.png"])
+def test_only_images_over_https_are_loaded(visitor, image):
+    log(visitor.server, name="picture", type="image", content=image, avatar=image)
+    page = visitor.get("/")
+    assert (f'src="{image}"' in page) == image.startswith("https")
