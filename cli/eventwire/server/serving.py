@@ -6,15 +6,18 @@ import asyncio
 import ipaddress
 import signal
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from eventwire.errors import EventwireError, UsageError
 from eventwire.server.application import Application
 from eventwire.server.keys import list_keys
+from eventwire.server.pages import SignIn, make_pages
 from eventwire.server.runner import Runner
+from eventwire.server.sessions import make_link_token
 from eventwire.server.store import Store
 from eventwire.server.users import list_users
 
@@ -34,9 +37,15 @@ def open_socket(host: str, port: int) -> socket.socket:
         ) from error
 
 
+def hosts_of(url: str) -> Collection[str]:
+    """The names that requests for pages may be for: those of the address, and of this machine where it is one of its own."""
+    host = urlsplit(url).hostname or ""
+    return {"localhost", "127.0.0.1", "::1", host} if is_loopback(host) else {host}
+
+
 def refuse_exposed(host: str, store: Store) -> None:
     """Raise UsageError for an address that others can reach while nobody has to sign in."""
-    if is_loopback(host) or list_users(store):
+    if list_users(store):
         return
     raise UsageError(
         f"{host} can be reached by others, and this project has no users, who would have to sign in.",
@@ -65,29 +74,40 @@ class Serving:
         host: str,
         port: int,
         *,
+        public_url: str | None = None,
+        allowed_hosts: Collection[str] = (),
         max_per_second: float | None = None,
     ) -> None:
-        """Read the project and listen. Raises what Runner raises, UsageError where nobody would have to sign in, and
+        """Read the project and listen.
+
+        `public_url` is where people reach it, through a proxy; `allowed_hosts` are those that buttons of others may call
+        although they are private. Raises what Runner raises, UsageError where nobody would have to sign in, and
         EventwireError where the address cannot be had.
         """
         self.runner = Runner(folder, environ, tell)
         try:
-            refuse_exposed(host, self.runner.store)
+            self._is_ours_alone = is_loopback(host) and public_url is None
+            if not self._is_ours_alone:
+                refuse_exposed(public_url or host, self.runner.store)
             self._socket = open_socket(host, port)
+            bound = self._socket.getsockname()[1]
+            self.url = public_url or f"http://{f'[{host}]' if ':' in host else host}:{bound}"
+            sign_in = SignIn(hosts_of(self.url), self.url.startswith("https:"))
+            self._pages = make_pages(self.runner, sign_in=sign_in, allowed_hosts=allowed_hosts)
         except BaseException:
             self.runner.journal.close()
             self.runner.store.close()
             raise
-        bound = self._socket.getsockname()[1]
-        self.url = f"http://{f'[{host}]' if ':' in host else host}:{bound}"
-        self._application = Application(self.runner, max_per_second=max_per_second)
+        self._application = Application(self.runner, self._pages, max_per_second=max_per_second)
         self._stopping = asyncio.Event()
         self._is_cut_off = False
 
     @property
     def sign_in(self) -> str | None:
         """A link that signs in whoever opens it first, on this machine; None where users sign in."""
-        return None
+        if not self._is_ours_alone:
+            return None
+        return f"{self.url}/sign-in?link={make_link_token(self.runner.store)}"
 
     @property
     def has_keys(self) -> bool:
@@ -105,6 +125,7 @@ class Serving:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop)
         self.runner.start()
+        self._pages.start()
         serving = asyncio.create_task(server.serve(sockets=[self._socket]), name="server")
         loop.call_soon(ready)  # the socket listens already: who comes now is answered in a moment
         waiting = asyncio.create_task(self._stopping.wait(), name="wait for a signal")
@@ -112,6 +133,7 @@ class Serving:
         waiting.cancel()
         for each in server.servers:
             each.close()  # nothing new
+        await self._pages.stop()
         await self.runner.stop(GRACE_SECONDS)
         server.should_exit = True
         server.force_exit = self._is_cut_off
