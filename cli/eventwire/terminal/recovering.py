@@ -87,8 +87,9 @@ def sentence_of(record: RunRecord) -> str:
         actions = "1 action waits" if waiting == 1 else f"{waiting} actions wait"
         return f"Run {record.id} of {record.event} has not ended yet: {actions} for another attempt."
     unknown = sum(each.status is DeliveryStatus.UNKNOWN for each in record.actions)
-    more = f"; {unknown} unknown: see eventwire inspect {record.id}" if unknown else ""
-    return f"Run {record.id} of {record.event} had not ended; it has now: {record.status}{more}."
+    more = f", {unknown} unknown" if unknown else ""
+    see = f" See what may have happened with: eventwire inspect {record.id}" if unknown else ""
+    return f"Run {record.id} of {record.event} had not ended; it has now: {record.status}{more}.{see}"
 
 
 def recover(session: Session) -> int:

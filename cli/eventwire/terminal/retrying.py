@@ -88,4 +88,4 @@ def failed(delivery: Delivery) -> str:
 def line_of(seconds: float, delivery: Delivery, message: str) -> str:
     """One wait, its countdown first so that a narrow terminal shows it."""
     when = f"again in {seconds:4.1f} s" if seconds > 0 else "trying again"
-    return f"{when:<15}{failed(delivery)}: {message}"
+    return f"{when:<17}{failed(delivery)}: {message}"

@@ -126,10 +126,8 @@ def say_what_waits(session: Session, record: RunRecord) -> None:
     """Tell of actions whose next attempt is left to others."""
     waiting = sum(each.is_waiting for each in record.actions)
     if waiting:
-        session.say(
-            f"{waiting} action{'s' * (waiting != 1)} of run {record.id} will be tried again by eventwire serve, or with: "
-            "eventwire recover"
-        )
+        actions = "1 action waits" if waiting == 1 else f"{waiting} actions wait"
+        session.say(f"{actions} for another attempt, by eventwire serve where it runs, or with: eventwire recover")
 
 
 def draw(session: Session, record: RunRecord, explain: bool) -> str:
@@ -142,7 +140,7 @@ def draw(session: Session, record: RunRecord, explain: bool) -> str:
     parts = [draw_run(record, canvas)]
     if explain:
         parts.append(draw_explanations(record, canvas))
-    if any(action.status is DeliveryStatus.PLANNED for action in record.actions):
+    if any(action.status is DeliveryStatus.PLANNED and not action.is_waiting for action in record.actions):
         parts.append(draw_requests(record, canvas))
     return "\n\n".join([*parts, *draw_raised(session, record)])
 
