@@ -103,6 +103,7 @@ async def run_each(
             except JournalError as error:
                 # what cannot be recorded is not sent: the rest would fare no better
                 tally.broken = tally.broken or error
+                lines.end()
                 tally.add("failed")
                 tally.add_problem(session, number, error.message)
             advance(len(line))
