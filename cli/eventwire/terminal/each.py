@@ -27,6 +27,7 @@ from eventwire.terminal.loop import Stopping
 from eventwire.terminal.recovering import recovering
 from eventwire.terminal.running import Wish, everything_raised
 from eventwire.terminal.session import Session, is_terminal
+from eventwire.terminal.tables import say_whole
 from eventwire.terminal.waterfall import milliseconds
 
 KeyOf = Callable[[Mapping[str, Any]], str | None]
@@ -62,7 +63,7 @@ class Tally:
             return
         self.problems.append({"line": line, "message": message, "run": run})
         if not session.json:
-            session.say(f"line {line}: {message}")
+            say_whole(session, f"line {line}: {message}")
         if len(self.problems) == TOLD:
             session.say(f"Further problems are counted, not told: these were the first {TOLD}.")
 
@@ -289,4 +290,4 @@ def tell(session: Session, tally: Tally, duration_ms: float) -> None:
     counts = ", ".join(f"{count} {name}" for name, count in tally.counts.items() if count)
     rate = tally.events / duration_ms * 1000 if duration_ms else 0
     took = f"in {milliseconds(duration_ms)} ({rate:,.0f} a second)"
-    session.result(document, f"{tally.events} events {took}: {counts or 'nothing to do'}")
+    session.result(document, f"{tally.events} event{'s' * (tally.events != 1)} {took}: {counts or 'nothing to do'}")

@@ -165,7 +165,7 @@ def carry_out(session: Session, project: Project, journal: Journal, wish: Wish, 
     counts = Counter(each["status"] for each in told)
     left = sum(each.sends for each in plans) - len(told)
     document = {"runs": told, "skipped": [each.as_dict() for each in plans if not each.sends], "left": left}
-    lines = [f"{each['run']} of {each['event']}: {each['status']}{each['why']}" for each in told if each["why"]]
+    lines = [paragraph(line, session.width) for line in outcomes_of(told)]
     figures = ", ".join(f"{count} {status}" for status, count in counts.items())
     rest = f" {left} are left; the same command goes on with them." if left else ""
     session.result(
@@ -174,6 +174,11 @@ def carry_out(session: Session, project: Project, journal: Journal, wish: Wish, 
     if stopped:
         return ExitCode.INTERRUPTED
     return ExitCode.DONE if set(counts) <= {"succeeded"} else ExitCode.ACTION
+
+
+def outcomes_of(told: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What came of replays that say why, a sentence each."""
+    return (f"{each['run']} of {each['event']}: {each['status']}{each['why']}" for each in told if each["why"])
 
 
 async def replay_all(
@@ -215,7 +220,7 @@ async def replay_one(pipeline: Pipeline, plan: ReplayPlan, only: Selection) -> d
     errors = [
         f"{each.name}: {each.error['message']}" for each in record.actions if each.error and each.status != "skipped"
     ]
-    why = f": {'; '.join(errors)}" if errors else ""
+    why = f": {' '.join(errors)}" if errors else ""
     return document | {"run": record.id, "status": str(record.status), "why": why}
 
 
