@@ -174,7 +174,7 @@ def beside_group_commit() -> None:
     """Print the journal's rate beside the bare one's, in turn."""
     rates: list[tuple[float, float]] = []
     for _ in range(REPETITIONS):
-        with TemporaryDirectory(dir=Path.cwd()) as folder:
+        with TemporaryDirectory(prefix="eventwire-benchmark-", dir=Path.cwd()) as folder:
             rates.append((measure_bare(Path(folder) / "bare"), measure_journal(Path(folder) / "journal")))
     ratios = sorted(ours / bare for bare, ours in rates)
     print(
@@ -260,7 +260,7 @@ def costs(journal: Journal) -> dict[str, float]:
 
 def beside_ten_million() -> None:
     """Print what things cost in a full journal and in an almost empty one, in turn."""
-    with TemporaryDirectory(dir=Path.cwd()) as folder:
+    with TemporaryDirectory(prefix="eventwire-benchmark-", dir=Path.cwd()) as folder:
         begun = time.perf_counter()
         fill(Path(folder) / "full", DELIVERIES)
         size = (Path(folder) / "full" / "journal.sqlite3").stat().st_size / 1e9

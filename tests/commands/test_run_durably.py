@@ -194,7 +194,8 @@ def test_each_with_a_key_that_is_none(orders, key, message):
 def test_a_line_whose_key_cannot_be_made_is_told(orders):
     (orders.folder / "orders.ndjson").write_text('{"id": 1}\n{"id": 2, "note": "x"}\n')
     done = process("run", "order", "--each", "@orders.ndjson", "--key", "{note | default: ''}", folder=orders.folder)
-    assert done.exit_code in (0, 2), done.output
+    assert done.exit_code == 2
+    assert done.stderr == "line 1: Its idempotency key is empty.\n"
     done = process("run", "order", "--each", "@orders.ndjson", "--key", "n-{note}", folder=orders.folder)
     assert done.exit_code == 2
     assert "note" in done.stderr
@@ -230,3 +231,13 @@ def test_nobody_reads_what_is_printed_and_the_work_is_done(orders):
     assert ended(running)[0] == 0
     assert orders.kept() == [7]
     assert orders.history()[0]["status"] == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [("", "The idempotency key is empty, so that every event would have the same."), (b"\xff", "no text in UTF-8")],
+)
+def test_a_key_that_is_none(orders, key, message):
+    done = process(*ONE, "--key", key, folder=orders.folder)
+    assert (done.exit_code, orders.server.received) == (2, [])
+    assert message in done.stderr

@@ -168,7 +168,14 @@ def key_template(event: Event, key: str | None) -> KeyOf:
             " ".join(each.message for each in findings) or f'Every event would have the same idempotency key, "{key}".',
             next_step="Make it of what tells the events apart: --key 'order-{id}'",
         )
-    return lambda payload: str(template.render(payload, {}))
+
+    def key_of(payload: Mapping[str, Any]) -> str:
+        made = str(template.render(payload, {}))
+        if not made:
+            raise Rejected("Its idempotency key is empty.")
+        return made
+
+    return key_of
 
 
 def sentence_of(error: EventwireError) -> str:

@@ -50,6 +50,11 @@ def run_event(session: Session, event: str | None, wish: Wish) -> int:
     asked = Question("event", "EVENT", choose("Which event?", list(project.events)))
     chosen = find_event(project, complete(session, {"event": event}, [asked])["event"])
     selection = select(chosen, wish.only)
+    if wish.key == "":
+        raise UsageError(
+            "The idempotency key is empty, so that every event would have the same.",
+            next_step="Write --key and a text of the event's own, or leave it out.",
+        )
     if wish.each and (wish.data or wish.settings):
         raise UsageError("--each takes its payloads from its file.", next_step="Leave out --data and --set.")
     payload = None if wish.each else read_given_payload(session, project, chosen, wish.data, wish.settings)
