@@ -113,3 +113,17 @@ def test_ctrl_c_takes_no_more_runs_and_lets_the_running_ones_end(orders):
     assert process("recover", folder=orders.folder).exit_code == 0
     assert orders.history("--status", "running") == []
     assert len(set(orders.requests(1))) == 40
+
+
+def test_the_next_run_does_not_wait_for_the_retries_of_another(orders):
+    orders.write(retry="{ attempts = 2 }")
+    orders.server.answers = [(503, {"retry-after": "600"}, {}), YES]
+    waiting = orders.start("run", "order", "--data", '{"id": 7}')
+    until(lambda: b"The next one follows in 600.0 s." in waiting.stderr.readline())
+    kill(waiting)
+    run = orders.history()[0]["id"]
+    done = process("run", "order", "--data", '{"id": 8}', "--json", folder=orders.folder)
+    assert done.exit_code == 0
+    assert orders.statuses(run) == {"notify": "planned", "keep": "succeeded"}
+    told = process("inspect", run, folder=orders.folder).stdout
+    assert "on-event/notify: the next attempt is due at " in told

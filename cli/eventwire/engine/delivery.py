@@ -183,7 +183,9 @@ async def comes_due(delivery: Delivery, due_at: float, course: Course) -> bool:
     it stands in the journal.
     """
     seconds = seconds_until_due(due_at, delivery)
-    if seconds and delivery.record.error and not course.leaving.is_set():
+    if not seconds:
+        return True
+    if delivery.record.error and not course.leaving.is_set():
         course.observer.retrying(delivery, Unavailable(str(delivery.record.error["message"])), seconds)
     try:
         return not await ends_within(course.leaving, seconds)

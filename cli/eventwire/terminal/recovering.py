@@ -43,6 +43,8 @@ async def recovering(session: Session, pipeline: Pipeline, stopping: Stopping) -
     try:
         yield
         if task is not None:
+            # nobody who ran one event waits for the retries of another
+            pipeline.leave_retries()
             await task
     finally:
         if forgetting is not None:
@@ -86,7 +88,7 @@ def sentence_of(record: RunRecord) -> str:
     """What came of a run that was left over."""
     if waiting := sum(each.is_waiting for each in record.actions):
         actions = "1 action waits" if waiting == 1 else f"{waiting} actions wait"
-        return f"Run {record.id} of {record.event} has not ended yet: {actions} for another attempt."
+        return f"Run {record.id} of {record.event} has not ended yet: {actions} for another attempt. Wait for it with: eventwire recover"
     unknown = sum(each.status is DeliveryStatus.UNKNOWN for each in record.actions)
     more = f", {unknown} unknown" if unknown else ""
     see = f" See what may have happened with: eventwire inspect {record.id}" if unknown else ""
