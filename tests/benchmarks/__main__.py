@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from tests.benchmarks import batching, each, http_transport, language, matching, node_red, overhead, startup
+from tests.benchmarks import batching, each, http_transport, journal, language, matching, node_red, overhead, startup
 
 MODULES = {
     "start-up": startup,
     "overhead": overhead,
     "--each": each,
     "batching": batching,
+    "journal": journal,
     "beside Node-RED": node_red,
     "HTTP out": http_transport,
     "matching": matching,

@@ -23,6 +23,7 @@ from eventwire.terminal.loop import Stopping, run_until_done
 from eventwire.terminal.project import open_project
 from eventwire.terminal.retrying import RetryDisplay
 from eventwire.terminal.session import is_terminal
+from eventwire.terminal.tables import paragraph
 
 if TYPE_CHECKING:
     from eventwire.project.model import Project
@@ -70,14 +71,20 @@ def replay_runs(session: Session, wish: Wish) -> int:
             "Which runs are to be replayed is not said.",
             next_step="Name runs, or choose with --status failed, --event E, --since 2h or --until T.",
         )
+    if wish.runs and (wish.event or wish.status or wish.since or wish.until):
+        raise UsageError(
+            "Runs are either named, or chosen by --event, --status, --since and --until.",
+            next_step="Leave out the names of the runs, or what chooses them.",
+        )
     journal = open_journal(project.folder)
     if journal is None:
         raise UsageError("Nothing has run yet, so there is nothing to replay.", next_step="See: eventwire run --help")
     try:
         plans = plan_all(session, project, journal, wish)
+        check_filters(wish.filters, plans)
         if wish.plan or not any(each.sends for each in plans):
             session.result({"runs": [each.as_dict() for each in plans]}, draw_plans(session, plans))
-            return ExitCode.DONE
+            return ExitCode.ERROR if not wish.plan and any(each.problem for each in plans) else ExitCode.DONE
         confirm(session, plans, wish)
         return carry_out(session, project, journal, wish, plans)
     finally:
@@ -97,6 +104,20 @@ def plan_all(session: Session, project: Project, journal: Journal, wish: Wish) -
         "repeats_unknown": bool(wish.runs) or wish.status == "unknown",
     }
     return [plan_replay(pipelines[row["environment"]], row, **options) for row in chosen_runs(journal, wish)]
+
+
+def check_filters(names: Sequence[str], plans: Sequence[ReplayPlan]) -> None:
+    """Make sure that each of `--filter` is of one of the runs. Raises UsageError."""
+    if not any(each.incoming for each in plans):
+        return
+    found = {step.filter for plan in plans for step in plan.steps}
+    found |= {f"{step.filter}/{step.action}" for plan in plans for step in plan.steps}
+    for name in names:
+        if name not in found:
+            raise UsageError(
+                f'None of these runs has a filter or an action "{name}" that could be sent.',
+                next_step="See what they have with: eventwire inspect RUN",
+            )
 
 
 def chosen_runs(journal: Journal, wish: Wish) -> list[Row]:
@@ -145,13 +166,20 @@ def carry_out(session: Session, project: Project, journal: Journal, wish: Wish, 
     counts = Counter(each["status"] for each in told)
     left = sum(each.sends for each in plans) - len(told)
     document = {"runs": told, "skipped": [each.as_dict() for each in plans if not each.sends], "left": left}
-    lines = [f"{each['run']} of {each['event']}: {each['status']}{each['why']}" for each in told if each["why"]]
+    lines = [paragraph(line, session.width) for line in outcomes_of(told)]
     figures = ", ".join(f"{count} {status}" for status, count in counts.items())
     rest = f" {left} are left; the same command goes on with them." if left else ""
-    session.result(document, "\n".join([*lines, f"{len(told)} runs replayed: {figures or 'none'}.{rest}"]))
+    session.result(
+        document, "\n".join([*lines, f"{len(told)} run{'s' * (len(told) != 1)} replayed: {figures or 'none'}.{rest}"])
+    )
     if stopped:
         return ExitCode.INTERRUPTED
     return ExitCode.DONE if set(counts) <= {"succeeded"} else ExitCode.ACTION
+
+
+def outcomes_of(told: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What came of replays that say why, a sentence each."""
+    return (f"{each['run']} of {each['event']}: {each['status']}{each['why']}" for each in told if each["why"])
 
 
 async def replay_all(
@@ -193,7 +221,7 @@ async def replay_one(pipeline: Pipeline, plan: ReplayPlan, only: Selection) -> d
     errors = [
         f"{each.name}: {each.error['message']}" for each in record.actions if each.error and each.status != "skipped"
     ]
-    why = f": {'; '.join(errors)}" if errors else ""
+    why = f": {' '.join(errors)}" if errors else ""
     return document | {"run": record.id, "status": str(record.status), "why": why}
 
 
@@ -224,7 +252,7 @@ def progress(session: Session, total: int) -> Iterator[Any]:
 def draw_plans(session: Session, plans: Sequence[ReplayPlan]) -> str:
     """What would be done, run by run; of many runs only the sums."""
     if not plans:
-        return "No run is found."
+        return "No run is found that fits. See the runs with: eventwire history"
     drawn = [draw_plan(session, each) for each in plans[:SHOWN_PLANS]]
     more = [f"… and {len(plans) - SHOWN_PLANS} more runs"] if len(plans) > SHOWN_PLANS else []
     return "\n".join([*drawn, *more, "", summary_of(plans)])
@@ -235,14 +263,18 @@ def draw_plan(session: Session, plan: ReplayPlan) -> str:
     row = plan.original
     head = f"{session.style(row['id'], 'bold')}  {row['event']}  {row['environment']}  {row['status']}"
     if plan.problem:
-        return f"{head}\n  {session.style('cannot be replayed', 'bad')}: {plan.problem}"
+        told = paragraph(f"  cannot be replayed: {plan.problem}", session.width, "    ")
+        return f"{head}\n{told.replace('cannot be replayed', session.style('cannot be replayed', 'bad'), 1)}"
     return "\n".join([head, *(line for step in plan.steps for line in draw_step(session, step))])
 
 
 def draw_step(session: Session, step: Step) -> Iterator[str]:
     """What would be done about one action."""
     word, colour = MARKS[step.change]
-    yield f"  {session.style(f'{word:<9}', colour)}  {step.filter}/{step.action}{f': {step.error}' if step.error else ''}"
+    told = paragraph(f"{step.filter}/{step.action}{f': {step.error}' if step.error else ''}", session.width - 13, "  ")
+    first, *rest = told.split("\n")
+    yield f"  {session.style(f'{word:<9}', colour)}  {first}"
+    yield from (f"{'':13}{line}" for line in rest)
     for line in step.diff:
         yield f"      {session.style(line, {'+': 'ok', '-': 'bad'}.get(line[:1], 'dim'))}"
 
