@@ -32,6 +32,8 @@ SETTLED_SECONDS = 10.0
 """A run that is older than that is in the journal, if it ever will be: only those are indexed."""
 SCANNED = 1000
 """So many runs that are not indexed are looked at for one page."""
+CATEGORISED = 100
+"""So many of them are looked at for their categories."""
 BATCH = 100
 IDLE_SECONDS = 1.0
 BUSY_RUNS = 50
@@ -177,12 +179,13 @@ class Timeline:
             return Page([*found, *more], cursor)
 
     def categories(self, environment: str) -> list[str]:
-        """The categories that there are."""
+        """The categories that there are; of runs that are not indexed, those of the newest."""
         with self._lock:
-            rows = self._reader.execute(
-                "SELECT name FROM categories WHERE environment = ? ORDER BY name", (environment,)
-            )
-            return [name for (name,) in rows]
+            rows = self._reader.execute("SELECT name FROM categories WHERE environment = ?", (environment,))
+            found = {name for (name,) in rows}
+            newest = self._journal.runs(after=self._reach()[0], limit=CATEGORISED)
+        entries = [entry_of(self._project(), row) for row in newest if row["environment"] == environment]
+        return sorted(found | {each.category for each in entries if each.category})
 
     def entries(self, runs: Sequence[str]) -> list[Entry]:
         """The entries of runs, newest first."""

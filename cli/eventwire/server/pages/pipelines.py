@@ -207,9 +207,10 @@ def told(count: Count, operation: str) -> str:
     """What an action does, and what came of it lately."""
     if not count.total:
         return operation
-    problems = [f"{count.failed:,} failed"] if count.failed else []
-    problems += [f"{count.unknown:,} unknown"] if count.unknown else []
-    return " · ".join([operation, f"{count.total:,}", *problems])
+    problems = [
+        f"{number:,} {word}" for number, word in ((count.failed, "failed"), (count.unknown, "unknown")) if number
+    ]
+    return f"{operation} · {count.total:,}" + (f", {', '.join(problems)}" if problems else "")
 
 
 def shorten(text: str, room: int) -> str:

@@ -91,7 +91,15 @@ function replaceEntry(known, entry) {
   if (hadFocus) find(".title", entry).focus();
 }
 
+// a category that is new can be chosen, too
+function offerCategory(entry) {
+  const name = find(".head a.chip", entry);
+  const choice = find("select[name=category]");
+  if (name && choice && ![...choice.options].some((each) => each.value === name.textContent)) choice.add(new Option(name.textContent));
+}
+
 function place(entry) {
+  offerCategory(entry);
   const newest = find("[data-newest]");
   const thread = entry.dataset.context && find(`.thread[data-thread="${CSS.escape(entry.dataset.context)}"]`, newest);
   const list = thread ? find(".entries", thread) : newest;
