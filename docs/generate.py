@@ -14,6 +14,7 @@ from eventwire.app import COMMANDS, command_line
 from eventwire.commands.services import meaning, type_of
 from eventwire.fields import Field
 from eventwire.project.schema import project_schema
+from eventwire.project.sources import KINDS, SourceKind
 from eventwire.project.written import toml_lines
 from eventwire.services.catalog import BUILT_IN, find_service
 from eventwire.services.declare import Operation, Service
@@ -28,6 +29,7 @@ def pages() -> dict[str, str]:
     return {
         "commands.md": commands_page(),
         "services.md": services_page(),
+        "sources.md": sources_page(),
         "exit-codes.md": exit_codes_page(),
         "eventwire.schema.json": schema + "\n",
     }
@@ -101,6 +103,20 @@ def fields_table(fields: tuple[Field, ...]) -> str:
         return "Nothing.\n"
     rows = [f"| `{each.name}` | {type_of(each)} | {meaning(each)} |".replace("\n", " ") for each in fields]
     return "\n".join(["| field | type | |", "|---|---|---|", *rows]) + "\n"
+
+
+def sources_page() -> str:
+    """All kinds of sources."""
+    index = [f"- [{each.label}](#{each.name}): {each.summary}" for each in KINDS.values()]
+    return "\n".join([NOTE, "# Sources\n", *index, "", *(source_section(each) for each in KINDS.values())])
+
+
+def source_section(kind: SourceKind) -> str:
+    """One kind of source."""
+    link = f" [Documentation]({kind.documentation})" if kind.documentation else ""
+    names = ", ".join(f"`{path}`" for path in kind.inbound.properties)
+    parts = [f"## {kind.name}\n", f"{kind.label}. {kind.summary}{link}\n", f"Wildcards and conditions name {names}.\n"]
+    return "\n".join([*parts, fields_table(kind.fields)])
 
 
 def exit_codes_page() -> str:

@@ -279,7 +279,12 @@ def squeeze(text: str) -> str:
     return re.sub(r"\s+", "", text)
 
 
+def equivalents(terminal: Terminal) -> list[list[str]]:
+    """The arguments of each command that an interactive flow printed as doing the same."""
+    _, *said = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal.raw.decode()).split("The same as a command:")
+    return [shlex.split(each.strip().split("\r\n")[0])[1:] for each in said]
+
+
 def equivalent(terminal: Terminal) -> list[str]:
-    """The arguments of the command that an interactive flow printed."""
-    said = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal.raw.decode()).rpartition("The same as a command:")[2]
-    return shlex.split(said.strip().split("\r\n")[0])[1:]
+    """The arguments of the last of them."""
+    return equivalents(terminal)[-1]

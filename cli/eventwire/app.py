@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from eventwire import __version__
-from eventwire.errors import EventwireError, ExitCode, Interrupted, UsageError, did_you_mean
-from eventwire.terminal.session import Session, error_document
+from eventwire.errors import EventwireError, ExitCode, Interrupted, OutputError, UsageError, did_you_mean
+from eventwire.terminal.help import NARROW, HelpContext
+from eventwire.terminal.session import Session, error_document, is_terminal
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -47,6 +49,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     },
     "Run": {
         "run": "Run an event through its filters and actions.",
+        "serve": "Take events over HTTP, and show what comes of them.",
         "replay": "Run runs of the journal once more.",
         "recover": "Bring runs to their end that a crash left over.",
         "test": "Run the project's tests, without sending anything.",
@@ -68,6 +71,8 @@ COMMANDS: dict[str, dict[str, str]] = {
 }
 MODULES = {"import": "import_project"}
 """Modules that cannot be called as their command is: `import` is a keyword of Python's."""
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+"""What is wrong where click's own output, a help page, cannot be written."""
 LONGEST_LINE = 1000  # characters of an error's line that are shown
 COMPLETE_VARIABLE = "_EVENTWIRE_COMPLETE"
 SUMMARIES = {name: summary for group in COMMANDS.values() for name, summary in group.items()}
@@ -75,6 +80,8 @@ SUMMARIES = {name: summary for group in COMMANDS.values() for name, summary in g
 
 class CommandLine(click.Group):
     """eventwire's commands."""
+
+    context_class = HelpContext
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(SUMMARIES)
@@ -160,7 +167,13 @@ def main(arguments: Sequence[str] | None = None, session: Session | None = None)
 
         completion.register()
     try:
-        answer = command_line.main(args=list(arguments), obj=session, standalone_mode=False, prog_name="eventwire")
+        answer = command_line.main(
+            args=list(arguments),
+            obj=session,
+            standalone_mode=False,
+            prog_name="eventwire",
+            terminal_width=session.width if session.width < NARROW else None,
+        )
         return int(answer) if isinstance(answer, int) else ExitCode.DONE
     except EventwireError as error:
         return tell(session, error)
@@ -173,6 +186,11 @@ def main(arguments: Sequence[str] | None = None, session: Session | None = None)
         return tell(session, Interrupted("Interrupted; nothing was changed."))
     except click.ClickException as error:
         return tell(session, usage_error(error))
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            return tell_bug(session, error)
+        session.drop_stdout()
+        return tell(session, OutputError(error))
     except Exception as error:
         return tell_bug(session, error)
 
@@ -197,8 +215,17 @@ def tell(session: Session, error: EventwireError) -> int:
     if session.json:
         session.say(error_document(error.as_dict()))
     else:
-        session.say(session.style("Error: ", "bad", stream="stderr") + clipped(str(error)))
+        session.say(session.style("Error: ", "bad", stream="stderr") + clipped(fitted(session, str(error))))
     return error.exit_code
+
+
+def fitted(session: Session, text: str) -> str:
+    """An error with its excerpts as wide as the terminal."""
+    if "^" not in text or not is_terminal(session.stderr):
+        return text
+    from eventwire.terminal.excerpts import fit_excerpts
+
+    return fit_excerpts(text, session.columns_of(session.stderr))
 
 
 def clipped(text: str) -> str:

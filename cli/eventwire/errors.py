@@ -110,6 +110,18 @@ class EventwireError(Exception):
         }
 
 
+class OutputError(EventwireError):
+    """What was asked for is done, and cannot be printed: the disk that stdout goes to is full, for one."""
+
+    code = "output"
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(
+            f"The output cannot be written: {error.strerror}.",
+            next_step="Free some space, or send the output elsewhere. Whatever the command does is done.",
+        )
+
+
 class UsageError(EventwireError):
     """An argument is missing or not understood."""
 
@@ -129,7 +141,7 @@ class ProjectError(EventwireError):
         self.problems = tuple(problems)
 
     def __str__(self) -> str:
-        return "\n".join(str(problem) for problem in self.problems)
+        return "\n\n".join(str(problem) for problem in self.problems)
 
     def as_dict(self) -> dict[str, Any]:
         problems = [problem.as_dict() for problem in self.problems]

@@ -9,7 +9,6 @@ from pathlib import Path
 from statistics import median, quantiles
 from tempfile import TemporaryDirectory
 
-import uvloop
 from msgspec import Struct
 
 from eventwire.engine.pipeline import Pipeline
@@ -17,6 +16,7 @@ from eventwire.engine.run import IncomingEvent
 from eventwire.journal.store import Journal
 from eventwire.language.payloads import encode_json_bytes, read_payload
 from eventwire.project.read import read_project
+from eventwire.terminal.loop import run_until_done
 from tests.benchmarks.overhead import action, head
 from tests.servers import POSTGRESQL
 
@@ -110,7 +110,7 @@ def measure(filters: int, events: int = EVENTS) -> Figures:
         project = read_project(Path(folder))
         journal = Journal(Path(folder))
         try:
-            return uvloop.run(go())
+            return run_until_done(go())
         finally:
             journal.close()
 

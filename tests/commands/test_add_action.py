@@ -31,7 +31,21 @@ def test_tables_are_reached_into_and_the_action_runs(shop):
 def test_as_json(shop):
     document = tool(*STORE, *VALUES, "--json", folder=shop).document
     fields = {"table": "customers", "values": {"id": "{id}", "name": "{name}"}}
-    assert document == {"event": "new-customer", "filter": "on-event", "action": "store", "fields": fields}
+    assert document == {
+        "event": "new-customer",
+        "filter": "on-event",
+        "action": "store",
+        "fields": fields,
+        "warnings": [],
+    }
+
+
+def test_a_property_that_may_be_missing_is_warned_of(shop):
+    line = [*STORE, *VALUES, "--set", "values.city={amount}"]
+    told = "{amount}: amount may be missing, and then the action fails. Give it a default: {amount | default: …}."
+    assert tool(*line, folder=shop).stderr.startswith(f"Warning: {told}\n")
+    document = tool(*[each.replace("store", "again") for each in line], "--json", folder=shop).document
+    assert document["warnings"] == [told]
 
 
 def test_all_that_is_missing_is_listed(shop):
@@ -57,4 +71,5 @@ def test_an_action_of_that_name_exists(shop):
     result = tool(*line, *VALUES, folder=shop)
     assert result.exit_code == 2
     assert 'There is an action "remember" already.' in result.stderr
+    assert result.stderr.endswith("remove it with: eventwire remove:action new-customer on-event remember\n")
     assert toml_of(shop) == before

@@ -72,7 +72,7 @@ def test_a_name_that_is_taken(shop):
     again = tool(*ADD, "--json", folder=shop)
     assert again.exit_code == 2
     assert again.error["message"] == 'There is a button "ban-user" already.'
-    assert again.error["next_step"].endswith("eventwire remove:button")
+    assert again.error["next_step"].endswith("eventwire remove:button new-customer ban-user")
 
 
 def test_removed_again(shop):

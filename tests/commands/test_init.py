@@ -47,3 +47,9 @@ def test_a_name_that_is_none(tmp_path):
     assert result.exit_code == 2
     assert result.stderr.endswith("For example: my-shop\n")
     assert not (tmp_path / "x").exists()
+
+
+def test_the_next_step_can_be_copied_whatever_the_folder_is_called(tmp_path):
+    assert tool("init", "my own shop", folder=tmp_path).stderr.endswith(
+        "Next: cd 'my own shop' && eventwire run new-customer\n"
+    )

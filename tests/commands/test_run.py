@@ -131,3 +131,21 @@ def test_a_credential_that_is_missing_is_exit_code_4(shop):
 
 def test_missing_event(shop):
     assert tool("run", folder=shop).stderr.startswith("Error: Missing: EVENT.\n")
+
+
+def test_set_with_a_property_that_the_model_lacks_is_warned_of(shop):
+    result = tool("run", "new-customer", "--set", "amuont=5", folder=shop)
+    assert result.exit_code == 0, result.output
+    assert result.stderr == (
+        "Warning: The model of new-customer has no property amuont; no condition and no wildcard can use it. "
+        "Did you mean amount?\n"
+    )
+    assert tool("run", "new-customer", "--set", "address.cty=x", "--json", folder=shop).stderr == ""
+    assert "Did you mean address.city?" in tool("run", "new-customer", "--set", "address.cty=x", folder=shop).stderr
+
+
+def test_set_takes_a_value_whole(shop):
+    for value in ('1,"x":2', '1}, {"id": 2', "{", '"a" "b"'):
+        result = tool("run", "new-customer", "--set", f"id={value}", folder=shop)
+        assert result.exit_code == 2, result.output
+        assert "id: must be an integer, not the text" in result.stderr

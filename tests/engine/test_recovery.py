@@ -151,13 +151,12 @@ def test_a_clock_that_jumps_neither_loses_nor_holds_a_retry(machine, monkeypatch
     machine.process(lambda pipeline: pipeline.run(IncomingEvent("e", {"id": 1}, "cli")), detach=True)
     machine.execute("UPDATE deliveries SET due_at = due_at + ?", jump)
     asked = []
-    sleep = asyncio.sleep
 
-    async def quick(seconds, *rest):
+    async def quick(event, seconds):
         asked.append(seconds)
-        await sleep(0, *rest)
+        return False
 
-    monkeypatch.setattr("eventwire.engine.delivery.asyncio.sleep", quick)
+    monkeypatch.setattr("eventwire.engine.delivery.ends_within", quick)
     (record,) = machine.recover()
     assert record.status == "succeeded"
     assert max(asked) <= 3600
@@ -273,3 +272,67 @@ def test_stopping_leaves_retries_to_the_next_process(machine, monkeypatch):
     machine.execute("UPDATE deliveries SET due_at = 0")
     (record,) = machine.recover()
     assert record.status == "succeeded"
+
+
+def waiting_until(machine, monkeypatch, seconds):
+    """A delivery that has failed once, and whose next attempt is due only then."""
+    monkeypatch.setattr("eventwire.engine.delivery.delay_seconds", lambda *arguments: seconds)
+    machine.write(action("a", fails="busy", times=1))
+    machine.process(lambda pipeline: pipeline.run(IncomingEvent("e", {"id": 1}, "cli")), detach=True)
+
+
+@pytest.mark.parametrize("way", ["left", "cut off"])
+def test_a_retry_that_outlasts_a_second_process_too_is_not_lost(machine, monkeypatch, way):
+    waiting_until(machine, monkeypatch, 60.0)
+
+    async def stopped_while_it_waits(pipeline):
+        (row,) = pipeline.journal.abandoned()
+        recovering = asyncio.create_task(pipeline.recover(row["id"]))
+        await asyncio.sleep(0.1)
+        if way == "left":
+            await pipeline.stop(5, leave_retries=True)
+        else:
+            pipeline.cut_off()
+        return await recovering
+
+    record = machine.process(stopped_while_it_waits)
+    assert (statuses(record), record.actions[0].error["message"]) == ({"a": "planned"}, "Too busy.")
+    machine.execute("UPDATE deliveries SET due_at = 0")
+    (record,) = machine.recover()
+    assert (statuses(record), record.actions[0].attempts) == ({"a": "succeeded"}, 2)
+
+
+def test_an_event_that_is_raised_after_everything_was_cut_off_is_recorded_and_not_sent(machine):
+    child = '\n[events.child.model]\nid = "integer"\n[events.child.filters.on-event.actions.tell]\n'
+    child += 'service-account = "p"\naction = "unsafe"\ntext = "child"\n'
+    trigger = '\n[events.e.filters.on-event.actions.a.on-failure.child]\nid = "{id}"\n'
+    machine.write(action("a", seconds=60), trigger, child)
+
+    async def work(pipeline):
+        running = asyncio.create_task(pipeline.run(IncomingEvent("e", {"id": 1}, "cli")))
+        while not probe.SENT:  # noqa: ASYNC110 - the probe is of another world
+            await asyncio.sleep(0.01)
+        pipeline.cut_off()
+        return await running
+
+    record = machine.process(work)
+    assert statuses(record) == {"a": "failed"}
+    assert statuses(record.raised[0].record) == {"tell": "failed"}
+    assert len(probe.SENT) == 1
+    assert machine.rows("SELECT status FROM runs ORDER BY id") == [("failed",), ("failed",)]
+
+
+def test_a_response_that_cannot_be_kept_leaves_nobody_waiting(machine, monkeypatch):
+    async def send(connection, request):
+        answer = []
+        answer.append(answer)
+        return answer
+
+    operations = tuple(each._replace(send=send) for each in probe.SERVICE.operations)
+    monkeypatch.setattr(
+        "eventwire.services.catalog.outside_services", lambda: {"probe": probe.SERVICE._replace(operations=operations)}
+    )
+    machine.write(action("a"))
+    record = machine.process(lambda pipeline: asyncio.wait_for(pipeline.run(IncomingEvent("e", {"id": 1}, "cli")), 10))
+    assert statuses(record) == {"a": "succeeded"}
+    assert record.actions[0].error["kind"] == "bug"

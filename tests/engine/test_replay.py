@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from eventwire.engine.replay import Change, originals, plan_replay, replay
@@ -169,3 +171,34 @@ def test_dead_letters_are_those_that_no_replay_has_done(machine, plan):
     assert failed() == [(first.id, ["a"])]  # the replay failed as well: still one
     plan(carry_out=True)
     assert failed() == []
+
+
+def test_a_run_is_not_replayed_while_a_replay_of_it_may_be_sending(machine, plan):
+    machine.write(action("a", does="unsafe", fails="rejected", times=1))
+    machine.run()
+    _, record = plan(carry_out=True)
+    # as a process leaves it that was killed while it sent
+    machine.execute("UPDATE runs SET status = 'running' WHERE id = ?", record.id)
+    machine.execute("UPDATE deliveries SET status = 'started' WHERE run = ?", record.id)
+    found, _ = plan()
+    assert not found.sends
+    assert found.problem == (
+        f"Its replay {record.id} has not ended yet. If no process runs it any more, end it first with: eventwire recover"
+    )
+    machine.recover()
+    found, _ = plan()
+    assert changes(found) == {"on-event/a": "unknown"}
+
+
+def test_of_two_who_replay_a_run_at_the_same_moment_one_sends_it(machine):
+    machine.write(action("a", does="unsafe", fails="rejected", times=1, seconds=0.1))
+    machine.run()
+
+    async def work(pipeline):
+        (row,) = pipeline.journal.runs(limit=1)
+        plans = [plan_replay(pipeline, row) for _ in range(2)]
+        return await asyncio.gather(*(replay(pipeline, each) for each in plans))
+
+    first, second = machine.process(work)
+    assert first.id == second.id
+    assert len(probe.SENT) == 2

@@ -6,11 +6,13 @@ import asyncio
 import sqlite3
 import threading
 import time
+from fcntl import LOCK_SH, flock
 from pathlib import Path
 
 import pytest
 
 from eventwire.journal import store
+from eventwire.journal.owners import is_alive
 from eventwire.journal.schema import APPLICATION_ID, MIGRATIONS
 from eventwire.journal.store import (
     AcceptedRun,
@@ -238,3 +240,33 @@ def test_a_full_disk_is_an_error_and_the_rest_stays_readable(tmp_path):
         asyncio.run(journal.begin(big, []))
     assert [row["id"] for row in journal.recent(10)] == ["r1"]
     journal.close()
+
+
+def test_a_run_has_not_ended_while_an_outcome_of_it_is_missing(journal):
+    async def whole():
+        await journal.begin(accepted("r1"), [planned("r1", 0), planned("r1", 1)])
+        await journal.finish([finished("r1", 1)], EndedRun("r1", "succeeded", 3.25))
+
+    asyncio.run(whole())
+    assert others_view(journal, "SELECT status FROM runs") == [("running",)]
+
+
+def test_a_run_ends_in_the_same_commit_as_its_outcomes_whatever_else_is_in_it(journal):
+    async def whole():
+        await asyncio.gather(*(journal.begin(accepted(run), [planned(run)]) for run in ("r1", "r2", "r3")))
+        await asyncio.gather(journal.finish([finished("r1")]), journal.finish([finished("r2")]))
+        # the first of these asks for an end before any outcome of the last is written
+        both = [journal.finish([], EndedRun("r1", "succeeded", 1)), journal.finish([finished("r3")])]
+        await asyncio.gather(*both, journal.finish([], EndedRun("r3", "succeeded", 1)))
+
+    asyncio.run(whole())
+    assert others_view(journal, "SELECT id FROM runs WHERE status = 'succeeded'") == [("r1",), ("r3",)]
+
+
+def test_others_who_look_at_the_same_moment_are_not_taken_for_the_owner(tmp_path):
+    folder = tmp_path / "owners"
+    folder.mkdir()
+    (folder / "dead").touch()
+    with (folder / "dead").open("rb") as looking:
+        flock(looking, LOCK_SH)
+        assert not is_alive(tmp_path, "dead")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import resource
@@ -387,6 +388,44 @@ def test_a_closed_stdout(shop, line):
         assert (shop / "output/test/customers.ndjson").exists()
 
 
+@pytest.mark.parametrize("line", ["list", "run new-customer", "run new-customer --json", "--help", "--version"])
+def test_an_output_on_a_full_disk(shop, line):
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [EVENTWIRE, *line.split()],
+            cwd=shop,
+            env=environment(shop),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+    if "--json" in line:
+        assert json.loads(done.stderr)["error"]["code"] == "output"
+    else:
+        refused(Result(done.returncode, "", done.stderr), 1, "cannot be written: No space left on device")
+    assert done.returncode == 1
+    if line.startswith("run"):
+        assert (shop / "output/test/customers.ndjson").exists()
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("line", ["list", "run new-customer", "add:filter new-customer x --where id=1", "--help"])
+def test_streams_that_were_closed_before_the_start(shop, line, closed):
+    done = subprocess.run(
+        ["sh", "-c", f"exec {EVENTWIRE} {line} {closed}"],
+        cwd=shop,
+        env=environment(shop),
+        capture_output=True,
+        timeout=20,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"Traceback" not in done.stderr
+    assert tool("check", folder=shop).exit_code == 0
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -395,18 +434,34 @@ def test_a_closed_stdout(shop, line):
         "show new-customer",
         "services",
         "services sqlite",
+        "services redis set",
         "doctor",
-        "check",
+        "run new-customer --set amount=5 --explain",
+        "history",
+        "test",
         "--help",
         "run --help",
+        "add:service-account --help",
     ],
 )
 def test_a_terminal_of_40_columns(shop, line):
+    assert tool("run", "new-customer", folder=shop).exit_code == 0
     with Terminal(EVENTWIRE, *line.split(), folder=shop, columns=40) as terminal:
         assert terminal.end() == 0, terminal.text
         assert "Traceback" not in terminal.text
-        if line == "run new-customer":
-            assert max(map(len, plain(terminal.raw).splitlines())) <= 40
+        # a link, a path or a command is whole where it is copied
+        wide = [each for each in plain(terminal.raw).splitlines() if len(each) > 40]
+        assert [
+            each for each in wide if not re.search(r"https://|eventwire |pip install|export |^\s*\S+$|Either set", each)
+        ] == []
+
+
+@pytest.mark.parametrize("columns", ["abc", "-3", "0", "", "²"])
+def test_a_width_in_the_environment_that_is_none(shop, columns):
+    environ = environment(shop) | {"COLUMNS": columns}
+    with Terminal(EVENTWIRE, "list", folder=shop, environ=environ, columns=60) as terminal:
+        assert terminal.end() == 0, terminal.text
+        assert max(map(len, plain(terminal.raw).splitlines())) <= 60
 
 
 def plain(raw: bytes) -> str:

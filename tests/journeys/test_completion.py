@@ -55,9 +55,10 @@ OFFERED = {
     "eventwire remove:action new-customer big-spender ": ["tell-sales"],
     "eventwire services p": ["postgresql"],
     "eventwire add:source x --kind s": ["stripe", "slack", "shopify", "standard-webhooks", "schedule"],
-    "eventwire add:source x --kind hmac --secret ": ["secret="],
+    "eventwire add:source x --kind hmac --secret ": ["secret=", "former-secret="],
     "eventwire add:source x --kind hmac --setting h": ["header="],
     "eventwire remove:source ": ["inbox"],
+    "eventwire remove:key ": ["sender"],
     "eventwire remove:button new-customer ": ["ban"],
 }
 # A line, and what it is after one TAB.
@@ -76,6 +77,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for line in (
         ["add:button", "new-customer", "ban", "--text", "Ban", "--url", "https://shop.example/ban"],
         ["add:source", "inbox", "--kind", "folder", "--event", "new-order", "--folder", "inbox"],
+        ["add:key", "sender", "--environment", "test"],
     ):
         assert process(*line, folder=folder).exit_code == 0
     return folder

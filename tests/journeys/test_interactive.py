@@ -14,6 +14,7 @@ from tests.tools import (
     ask,
     copy_of,
     equivalent,
+    equivalents,
     make_shop,
     pick,
     process,
@@ -129,34 +130,26 @@ def shop(tmp_path: Path) -> Path:
     return folder
 
 
-def play(shop: Path, command: str, steps: list[Step], **terminal: int) -> tuple[str, list[str]]:
-    """Play a flow to its good end; returns what stood on the screen, and the equivalent command's arguments."""
+def play(shop: Path, command: str, steps: list[Step], **terminal: int) -> tuple[str, list[list[str]]]:
+    """Play a flow to its good end; returns what stood on the screen, and the equivalent commands' arguments."""
     with Terminal(EVENTWIRE, *command.split(), folder=shop, **terminal) as tool:
         tool.play(steps)
         exit_code = tool.end()
         assert exit_code == 0, tool.text
-        return tool.text, equivalent(tool)
+        return tool.text, equivalents(tool)
 
 
 @pytest.mark.parametrize("flow", FLOWS)
 def test_a_flow_does_what_its_equivalent_command_does(shop, flow):
     command, steps = FLOWS[flow]
     before, by_flags = toml_of(shop), copy_of(shop)
-    text, arguments = play(shop, command, steps)
+    _, commands = play(shop, command, steps)
     assert toml_of(shop) != before
     assert process("check", folder=shop).exit_code == 0
-    for line in accounts_before(arguments, text):
+    for line in commands:
         done = process(*line, "--no-input", folder=by_flags)
         assert done.exit_code == 0, done.output
     assert toml_of(by_flags) == toml_of(shop)
-
-
-def accounts_before(arguments: list[str], text: str) -> list[list[str]]:
-    """The command lines to give: an action's own account is added by a line before it."""
-    if "books" in arguments and arguments[0] == "add:action":
-        line = ["add:service-account", "books", "--service", "sqlite", "--test", "database=shop.sqlite3"]
-        return [line, arguments]
-    return [arguments]
 
 
 @pytest.mark.parametrize(
@@ -240,7 +233,7 @@ def test_init_in_a_terminal_asks_nothing(tmp_path):
 
 
 def test_columns_of_the_real_table_propose_the_property_of_that_name(shop):
-    text, arguments = play(shop, "add:action", ACTION)
+    text, (arguments,) = play(shop, "add:action", ACTION)
     assert "id =  (INTEGER, optional)  {id}" in text
     assert "city =  (TEXT, optional)  {address.city}" in text
     assert arguments[5:] == [
@@ -340,3 +333,47 @@ def test_flows_in_narrow_and_wide_terminals(shop, flow, columns):
 def files_of(project: Path) -> dict[str, bytes]:
     """Every file of a project, with what is in it."""
     return {str(path.relative_to(project)): path.read_bytes() for path in project.rglob("*") if path.is_file()}
+
+
+def test_an_account_made_on_the_way_is_a_command_of_its_own(shop):
+    _, commands = play(shop, "add:action", ACTION_WITH_ACCOUNT)
+    assert [each[:2] for each in commands] == [["add:service-account", "books"], ["add:action", "new-customer"]]
+
+
+TRIGGER = [
+    pick("Which event?", "new-customer"),
+    pick("Which filter?", "on-event"),
+    pick("Which action?", "remember"),
+    pick("On which outcome?", "failure"),
+    pick("Which event does it raise?", "mishap"),
+    ask("mishap id ="),
+    ask("mishap reason =", "{error.message}"),
+]
+
+
+@pytest.fixture
+def with_mishap(shop):
+    """A shop with an event to raise."""
+    line = ["add:event", "mishap", "--property", "id:integer", "--property", "reason:string"]
+    assert process(*line, folder=shop).exit_code == 0
+    return shop
+
+
+def test_a_trigger_is_asked_for(with_mishap):
+    by_flags = copy_of(with_mishap)
+    _, (arguments,) = play(with_mishap, "add:trigger", TRIGGER)
+    assert process("check", folder=with_mishap).exit_code == 0
+    assert process(*arguments, "--no-input", folder=by_flags).exit_code == 0
+    assert toml_of(by_flags) == toml_of(with_mishap)
+    assert "[events.new-customer.filters.on-event.actions.remember.on-failure.mishap]" in toml_of(with_mishap)
+
+
+@pytest.mark.parametrize("prompt", range(len(TRIGGER)))
+def test_ctrl_c_leaves_no_trigger(with_mishap, prompt):
+    before = files_of(with_mishap)
+    with Terminal(EVENTWIRE, "add:trigger", folder=with_mishap) as tool:
+        tool.play(TRIGGER[:prompt])
+        tool.asked(TRIGGER[prompt].question)
+        tool.type(Terminal.CTRL_C)
+        assert tool.end() == 130, tool.text
+    assert files_of(with_mishap) == before

@@ -447,6 +447,7 @@ WRONG = [
     ("adress.city = 'x'", "unknown-property", "adress.city", "Did you mean address.city?"),
     ("address.cty = 'x'", "unknown-property", "address.cty", "Did you mean address.city?"),
     ("EXISTS nme", "unknown-property", "nme", "Did you mean name?"),
+    ("amount = null", "unknown-property", "null", "Write IS NULL, or IS NOT NULL."),
     ("signed-up > '2026-01-01'", "dashed-name", "signed-up", "A name with - in it stands in backticks: `signed-up`."),
     ("plan = pro", "unknown-property", "pro", "Text stands in quotes: 'pro'."),
     ("amount > 'abc'", "impossible-comparison", "'abc'", None),
@@ -581,6 +582,15 @@ NEAR = {
     "vip": "vip is false",
     "vip OR amount > 100": "vip is false, nor: amount is 99.4, 0.6 short of > 100",
     "NOT (amount > 5)": "amount > 5 holds, and NOT excludes it",
+    "NOT (amount > 5 AND city = 'Porto')": "amount > 5 and city = 'Porto' hold, and NOT excludes them",
+    "NOT (amount > 5 OR vip)": "amount > 5 holds, and NOT excludes it",
+    "NOT (amount > 5 AND NOT vip)": "amount > 5 and NOT vip hold, and NOT excludes them",
+    "amount > 5 XOR city = 'Porto'": "XOR wants an odd number of its 2 parts to hold, and 2 do",
+    "vip XOR amount > 100": "XOR wants an odd number of its 2 parts to hold, and none do",
+    "EXISTS nothing": "nothing is missing",
+    "EXISTS deep.inner.it": "deep.inner.it is missing: deep.inner is an object without it",
+    "deep.inner.it IS NOT NULL": "deep.inner.it is missing: deep.inner is an object without it",
+    "deep.outer.it = 1": "deep.outer.it is missing, so the comparison is false: deep is an object without outer",
     "NOT nothing": "nothing is missing, so the comparison is false",
     "city = 'Rome'": "city = 'Rome' is false, since city is \"Porto\"",
     "amount > 100 AND vip AND plan = 'x' AND city = 'y'": (
@@ -601,6 +611,7 @@ def test_the_nearest_miss_says_what_was_short_of_what(text):
             "tags": "string[]",
             "vip": "boolean",
             "nothing": "boolean?",
+            "deep": {"inner": {"it": "integer?"}},
         }
     )
     payload = {
@@ -611,6 +622,7 @@ def test_the_nearest_miss_says_what_was_short_of_what(text):
         "seen": "2026-01-01T10:00:00Z",
         "tags": ["New"],
         "vip": False,
+        "deep": {"inner": {}},
     }
     explained = explain_condition(parse_condition(text), payload, EVENT, model)
     assert explained["summary"] == f"The condition does not hold: {NEAR[text]}."
@@ -657,3 +669,12 @@ def test_operators_fit_the_property(name, symbols):
 def test_the_properties_of_a_condition_are_listed():
     condition = parse_condition("amount > 1 AND address.city = name AND amount < 5 AND event.id = 'x'")
     assert property_names(condition) == ["amount", "address.city", "name"]
+
+
+@pytest.mark.parametrize(
+    "text", ["amount >", "(amount > 1", "amount > 1)", "amount IN ()", "amount IN", "tags[x] = 1", ".a"]
+)
+def test_what_cannot_be_read_is_answered_with_how_it_is_written(text):
+    with pytest.raises(LanguageError) as raised:
+        parse_condition(text)
+    assert "amount > 100 AND country IN ('BR', 'PT')" in raised.value.next_step

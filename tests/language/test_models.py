@@ -157,6 +157,35 @@ def test_a_keyword_with_a_wrong_value_is_found_in_its_place():
     assert "is not a" in refused.value.findings[0].message
 
 
+@pytest.mark.parametrize(
+    ("table", "keys", "message"),
+    [
+        ({"type": "string", "enum": []}, ("x", "enum"), "`enum` lists no value: nothing would fit."),
+        ({"type": "string", "enum": ["a", 5]}, ("x", "enum", 1), "`enum` lists 5, which is no string."),
+        ({"type": "integer?", "enum": [True]}, ("x", "enum", 0), "`enum` lists True, which is no integer."),
+        ({"type": "number", "enum": [1, 1.5, "2"]}, ("x", "enum", 2), "`enum` lists '2', which is no number."),
+        ({"type": "boolean", "enum": [0]}, ("x", "enum", 0), "`enum` lists 0, which is no boolean."),
+    ],
+)
+def test_an_enum_that_nothing_can_satisfy(table, keys, message):
+    with pytest.raises(LanguageError) as refused:
+        read_model({"x": table})
+    assert [(each.keys, each.message) for each in refused.value.findings] == [(keys, message)]
+
+
+def test_an_enum_of_any_type_lists_values_of_that_type():
+    for table in (
+        {"type": "String", "enum": ["a"]},
+        {"type": "integer", "enum": [1, 2]},
+        {"type": "number", "enum": [1, 2.5]},
+        {"type": "boolean", "enum": [True]},
+        {"type": "Date", "enum": ["2026-01-02"]},
+        {"type": "array", "enum": [["a"], []]},
+        {"type": "any", "enum": [1, "a"]},
+    ):
+        assert read_model({"x": table}).properties["x"].enum is not None
+
+
 def test_a_payload_that_fits_has_no_violations():
     assert compile_model(read_model(CUSTOMER))(ANA) == []
 

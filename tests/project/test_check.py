@@ -370,3 +370,21 @@ def test_a_setting_beside_a_switch_that_is_off_means_nothing(tmp_path):
         '"ca-file" means something only where tls is true.',
     )
     assert error.next_step == 'Remove it, or change "tls".'
+
+
+@pytest.mark.parametrize(
+    ("url", "rule"),
+    [
+        ("javascript:alert(1)", "bad-url"),
+        ("mailto:a@b.example", "bad-url"),
+        ("{{x", "bad-url"),
+        ("{name}", "bad-url"),
+        ("{name}://shop.example", "wildcard-in-scheme"),
+        ("https://{name}/x", "wildcard-as-host"),
+        ("//shop.example", "bad-url"),
+    ],
+)
+def test_a_buttons_address_is_one_that_can_be_called(tmp_path, url, rule):
+    error = the_error(tmp_path, SHOP + f'\n[events.new-customer.buttons.ban]\ntext = "Ban"\nurl = "{url}"\n')
+    assert error.rule == rule
+    assert error.next_step

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from eventwire.errors import EventwireError, ExitCode, UsageError
@@ -81,3 +83,14 @@ def test_a_disk_that_fills_up_leaves_no_half_project(tmp_path, monkeypatch):
     left = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert left == [tmp_path / ".gitignore"]
     assert left[0].read_text() == "mine\n"
+
+
+@pytest.mark.parametrize("given", [None, "shop"])
+def test_a_folder_that_may_not_be_looked_into(tmp_path, monkeypatch, given):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    with pytest.raises(EventwireError, match="cannot be looked into: Permission denied") as raised:
+        find_project(tmp_path, tmp_path / given if given else None)
+    assert "read what is in it" in raised.value.next_step

@@ -138,6 +138,10 @@ def test_a_source_is_not_called_as_a_service_account_is(tmp_path):
     (error,) = errors(tmp_path, HOOK + account)
     assert error.rule == "name-taken"
     assert error.place.line == 9
+    (error,) = errors(tmp_path, HOOK.replace("sources.hook", "sources.buttons"))
+    assert error.message == (
+        'The source "buttons" is called as what signs the presses of buttons is, and would share its secrets.'
+    )
 
 
 def test_every_kind_is_described_for_editors(tmp_path):

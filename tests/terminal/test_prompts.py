@@ -36,4 +36,4 @@ def test_a_note_takes_the_room_there_is(shop, columns, shown):
 def test_what_is_wrong_with_an_answer_is_shown_whole(shop):
     with Terminal(EVENTWIRE, "add:event", folder=shop, columns=40) as terminal:
         terminal.answer("What is the event called?", "order paid")
-        terminal.expect("Use lower-case letters, digits and -, beginning with a letter: order-paid")
+        terminal.expect("Names are lower-case letters, digits and -, beginning with a letter. For example: order-paid")

@@ -75,6 +75,16 @@ def test_without_unicode_everything_is_ascii_but_the_users_words():
     assert "####" in drawn
 
 
+@pytest.mark.parametrize(("count", "listed"), [(20, True), (21, False), (9_999, False)])
+def test_many_filters_that_did_not_match_are_counted(count, listed):
+    others = tuple(FilterRecord(f"f{number}", "a = 1", False) for number in range(count))
+    record = RunRecord("01kb", "e", "test", 122.0, (*others, FilterRecord("on-event", None, True, None, (STORE,))), 1)
+    lines = draw_run(record, Canvas(80, plain)).splitlines()
+    assert ("f7  a = 1" in lines) is listed
+    assert (f"{count:,} filters did not match" in lines) is not listed
+    assert "on-event  always matches" in lines
+
+
 def test_a_run_without_a_matching_action_says_so():
     nothing = RunRecord("01kb", "e", "test", 0.4, (FilterRecord("f", "a = 1", False),), 1)
     assert draw_run(nothing, Canvas(80, plain)).startswith("e  no filter with actions matched  test, run 01kb")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from eventwire.errors import UsageError
+from eventwire.fields import Context
 from eventwire.services.catalog import find_service
 from eventwire.terminal import completion
 from eventwire.terminal.assignments import read_assignments, write_assignments
@@ -16,6 +17,7 @@ from eventwire.terminal.options import command
 from eventwire.terminal.project import find_account, find_event, find_filter, open_project
 
 if TYPE_CHECKING:
+    from eventwire.language.models import Model
     from eventwire.project.model import Project
     from eventwire.terminal.session import Session
 
@@ -71,9 +73,22 @@ def add_action(
         chosen = ask_action(session, project, given, settings)
     save(session, project, chosen, retry, timeout)
     if asked:
+        if chosen.new_account:
+            from eventwire.terminal.account_flow import account_arguments
+
+            say_equivalent(session, "add:service-account", account_arguments(chosen.new_account))
         say_equivalent(session, "add:action", arguments(chosen, retry, timeout))
+    doubts = doubts_about(project.events[chosen.event].model, chosen)
+    for doubt in () if session.json else doubts:
+        session.say(f"{session.style('Warning:', 'warn', stream='stderr')} {doubt}")
     session.done(
-        {"event": chosen.event, "filter": chosen.filter, "action": chosen.name, "fields": dict(chosen.fields)},
+        {
+            "event": chosen.event,
+            "filter": chosen.filter,
+            "action": chosen.name,
+            "fields": dict(chosen.fields),
+            "warnings": doubts,
+        },
         f'Added the action "{chosen.name}" to {chosen.event}, filter {chosen.filter}.\n'
         f"Next: eventwire run {chosen.event} --dry-run",
     )
@@ -127,6 +142,21 @@ def save(session: Session, project: Project, action: NewAction, retry: int | Non
         retry,
         timeout,
     )
+
+
+def doubts_about(model: Model, action: NewAction) -> list[str]:
+    """What `check` warns of in the action's wildcards: that a property may be missing, for one."""
+    from eventwire.language.wildcards import check_template, parse_template
+
+    found = [
+        finding
+        for field in action.operation.fields
+        if field.name in action.fields and field.context is not Context.LITERAL
+        for finding in check_template(
+            parse_template(action.fields[field.name], field.context, field.type), model, field
+        )
+    ]
+    return [" ".join(filter(None, (each.message, each.next_step))) for each in found if each.severity == "warning"]
 
 
 def arguments(action: NewAction, retry: int | None, timeout: float | None) -> list[str]:

@@ -14,6 +14,7 @@ from eventwire.terminal.account_flow import (
     ENVIRONMENTS,
     CredentialSet,
     NewAccount,
+    account_arguments,
     ask_account,
     ask_name,
     ask_service,
@@ -22,7 +23,7 @@ from eventwire.terminal.account_flow import (
     save_account,
     verify,
 )
-from eventwire.terminal.assignments import read_assignments, write_assignments
+from eventwire.terminal.assignments import read_assignments
 from eventwire.terminal.equivalent import say_equivalent
 from eventwire.terminal.options import command
 from eventwire.terminal.project import open_project
@@ -93,7 +94,7 @@ def add_service_account(
     if not any(settings or secrets for settings, secrets in given.values()) and session.interactive:
         account = ask_account(session, project, name, service_name)
         save_account(session, project, account)
-        say_equivalent(session, "add:service-account", arguments(account))
+        say_equivalent(session, "add:service-account", account_arguments(account))
     else:
         if session.interactive:
             service_name = service_name or ask_service(session)
@@ -166,13 +167,3 @@ def set_of_flags(
     for each in missing:
         values[each.name] = ask_setting(session, each, None)
     return CredentialSet(values, read_secret_flags(session, service, secrets, f"--{environment}-secret"))
-
-
-def arguments(account: NewAccount) -> list[str]:
-    """The arguments that would add the same account; secrets come from standard input."""
-    line = [account.name, "--service", account.service.name]
-    for environment, given in account.sets.items():
-        line += write_assignments(given.settings, account.service.fields, f"--{environment}")
-        for name in given.secrets:
-            line += [f"--{environment}-secret", f"{name}=-"]
-    return line

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from eventwire.errors import UsageError
+from eventwire.terminal import completion
 from eventwire.terminal.equivalent import say_equivalent
 from eventwire.terminal.options import command
 from eventwire.terminal.project import project_folder
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @command
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completion.users)
 @click.option(
     "--role", type=click.Choice(["viewer", "operator", "admin"]), help="Look; press and replay too; everything."
 )

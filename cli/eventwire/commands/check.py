@@ -9,8 +9,10 @@ import click
 
 from eventwire.errors import ExitCode, Problem
 from eventwire.project.read import check_project, read_project
+from eventwire.terminal.excerpts import fit_excerpts
 from eventwire.terminal.options import command
 from eventwire.terminal.project import project_folder
+from eventwire.terminal.session import is_terminal
 
 if TYPE_CHECKING:
     from eventwire.terminal.session import Session
@@ -53,7 +55,8 @@ def print_problems(session: Session, problems: Sequence[Problem], form: str) -> 
 def draw(session: Session, problem: Problem) -> str:
     """A problem as text, its severity first."""
     colour = "bad" if problem.severity == "error" else "warn"
-    return f"{session.style(problem.severity, colour)}: {problem}"
+    text = fit_excerpts(str(problem), session.width) if is_terminal(session.stdout) else str(problem)
+    return f"{session.style(problem.severity, colour)}: {text}"
 
 
 def counts(problems: Sequence[Problem]) -> dict[str, int]:

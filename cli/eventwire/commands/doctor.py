@@ -19,11 +19,14 @@ from eventwire.terminal.account_flow import ENVIRONMENTS
 from eventwire.terminal.online import connect_to_all
 from eventwire.terminal.options import command
 from eventwire.terminal.project import open_project
+from eventwire.terminal.tables import LEAST_ROOM, longest_word, wrap
 
 if TYPE_CHECKING:
     from eventwire.project.model import Project, ServiceAccount, Source
     from eventwire.terminal.session import Session
 
+BELOW = " " * 6
+"""What stands before a finding's detail where there is no room beside it."""
 Line = dict[str, Any]
 """One finding: `about`, `ok` (None where it is only told), `detail`, `next_step`."""
 
@@ -172,6 +175,12 @@ def draw_line(session: Session, each: Line, width: int) -> str:
     marks = {True: ("✓", "+", "ok"), False: ("✗", "x", "bad"), None: ("·", "-", "dim")}
     mark, ascii_mark, colour = marks[each["ok"]]
     shown = session.style(mark if session.shows_unicode else ascii_mark, colour)
-    head = f"  {shown} {each['about']:<{width}}  {each['detail']}"
+    detail = each["detail"] or ""
+    room = session.width - width - len("  ✓   ")
+    beside = room >= max(LEAST_ROOM, longest_word([detail]))
+    indent = f"    {' ' * width}  " if beside else BELOW
+    first, *more = wrap(detail, room if beside else session.width - len(BELOW))
+    head = f"  {shown} {each['about']:<{width}}  {first}" if beside else f"  {shown} {each['about']}\n{indent}{first}"
+    # what is to be done may be a command, which has to be whole where it is copied
     steps = (each["next_step"] or "").splitlines()
-    return "\n".join([head, *(f"    {' ' * width}  {step}" for step in steps)])
+    return "\n".join([head.rstrip(), *(f"{indent}{line}" for line in (*more, *steps))])

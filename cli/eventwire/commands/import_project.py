@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,7 @@ def report(session: Session, imported: Imported, folder: Path) -> str:
         summary(session, imported, folder),
         accounts(session, imported),
         attention(session, imported),
-        f"Next: cd {folder} && eventwire check",
+        f"Next: cd {shlex.quote(str(folder))} && eventwire check",
     ]
     return "\n\n".join(section for section in sections if section)
 

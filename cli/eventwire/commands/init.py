@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ def init(session: Session, folder: Path | None, name: str | None) -> None:
     """It holds one event with a sample, two filters, and actions that need no server and no account."""
     target = session.working_folder / (folder or session.project_folder or Path())
     written = write_project(target, name)
-    enter = f"cd {folder} && " if folder else ""
+    enter = f"cd {shlex.quote(str(folder))} && " if folder else ""
     session.done(
         {"folder": str(target.resolve()), "files": [str(path) for path in written]},
         "\n".join(["Made:", *(f"  {path}" for path in written), f"Next: {enter}eventwire run new-customer"]),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from eventwire.terminal import completion
 from eventwire.terminal.options import command
 from eventwire.terminal.project import project_folder
 from eventwire.terminal.questions import Question, choose, complete
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @command
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completion.keys)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove_key(session: Session, name: str | None, yes: bool) -> None:
     """From now on it is refused; the server need not be started anew."""

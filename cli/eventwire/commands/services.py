@@ -10,7 +10,7 @@ from eventwire.services.catalog import find_service, service_names
 from eventwire.terminal import completion
 from eventwire.terminal.operations import find_operation
 from eventwire.terminal.options import command
-from eventwire.terminal.tables import draw_table
+from eventwire.terminal.tables import draw_table, wrap
 
 if TYPE_CHECKING:
     from eventwire.fields import Field
@@ -85,7 +85,7 @@ def draw_service(session: Session, service: Service) -> str:
     """A service's account and actions."""
     install = f"\nInstall: pip install 'eventwire[{service.extra}]'" if service.extra else ""
     parts = [
-        f"{session.style(service.label, 'bold')}: {service.summary}{install}\n{service.documentation}",
+        f"{titled(session, service.label, service.summary)}{install}\n{service.documentation}",
         draw_fields(session, "Account", service.fields) if service.fields else "Its accounts need nothing.",
         draw_table(session, ("Action", "What it does"), [(each.name, each.summary) for each in service.operations]),
         f"More about one: eventwire services {service.name} ACTION",
@@ -93,9 +93,15 @@ def draw_service(session: Session, service: Service) -> str:
     return "\n\n".join(parts)
 
 
+def titled(session: Session, title: str, summary: str) -> str:
+    """A title with a summary, as wide as the terminal."""
+    first, *more = wrap(f"{title}: {summary}", session.width)
+    return "\n".join([first.replace(title, session.style(title, "bold"), 1), *more])
+
+
 def draw_operation(session: Session, service: Service, operation: Operation) -> str:
     """An operation's fields, and a configuration that works."""
-    title = f"{session.style(f'{service.label} {operation.name}', 'bold')}: {operation.summary}"
+    title = titled(session, f"{service.label} {operation.name}", operation.summary)
     parts = [title, draw_fields(session, "Field", operation.fields)]
     if operation.example:
         from eventwire.project.written import toml_lines

@@ -95,10 +95,10 @@ async def deliver(delivery: Delivery, course: Course, begun: float, tried: Attem
     repeated, otherwise `unknown`. What is left to another process comes back as `planned`.
     Raises JournalError where an attempt cannot be recorded before it is made; nothing was sent then.
     """
+    if delivery.due_at is not None and not await comes_due(delivery, delivery.due_at, course):
+        return ended(delivery, course, begun, {"status": DeliveryStatus.PLANNED, "error": delivery.record.error})
     outcome = cut_off(NOT_FINISHED, DeliveryStatus.FAILED)
     try:
-        if delivery.due_at is not None:
-            await asyncio.sleep(seconds_until_due(delivery.due_at, delivery))
         while True:
             tried = tried or await attempt_in_turn(delivery, course)
             outcome = tried.outcome
@@ -106,7 +106,8 @@ async def deliver(delivery: Delivery, course: Course, begun: float, tried: Attem
             if delay is None or tried.error is None:
                 break
             await postpone(delivery, course, begun, delay, tried)
-            course.observer.retrying(delivery, tried.error, delay)
+            if not course.leaving.is_set():
+                course.observer.retrying(delivery, tried.error, delay)
             # nothing is under way between two attempts: cut off here, the last failure is the outcome
             if await ends_within(course.leaving, delay):
                 outcome["status"] = DeliveryStatus.PLANNED
@@ -175,6 +176,16 @@ def seconds_until_due(due_at: float, delivery: Delivery) -> float:
     """How long until the next attempt of a delivery that was left over; a clock that jumped does not hold it for ever."""
     longest = max(3600.0, longest_delay_seconds(delivery.retry, max(1, delivery.attempts)))
     return max(0.0, min(longest, due_at - time.time()))
+
+
+async def comes_due(delivery: Delivery, due_at: float, course: Course) -> bool:
+    """Wait for the next attempt of a delivery that was left over; False where it is left to another process once more, as
+    it stands in the journal.
+    """
+    try:
+        return not await ends_within(course.leaving, seconds_until_due(due_at, delivery))
+    except asyncio.CancelledError:
+        return False
 
 
 async def ends_within(event: asyncio.Event, seconds: float) -> bool:

@@ -151,6 +151,8 @@ class Pipeline:
         """Set where further attempts are another process's."""
         if detach:
             self._leaving.set()
+        self._is_cut_off = False
+        """Whether nothing is sent any more."""
         self._running: set[Future[Any]] = set()
         self._notes: set[asyncio.Task[None]] = set()
 
@@ -199,6 +201,7 @@ class Pipeline:
             await journal.begin(accepted, run.planned(is_free=is_free))
         except KeyTaken:
             return self.first_run(accepted)
+        run.is_ended = not run.deliveries
         self.observer.accepted(accepted)
         return None
 
@@ -207,6 +210,10 @@ class Pipeline:
 
         Raises NotRecorded.
         """
+        if isinstance(run, NewRun) and run.is_ended:
+            record = run.report([])
+            self.observer.ended(record)
+            return record
         with self.under_way():
             delivered = await self.deliver_all(run)
             record = run.report(delivered.records)
@@ -261,13 +268,13 @@ class Pipeline:
 
         def over(delivery: Delivery, record: ActionRecord) -> None:
             nonlocal left
+            record, outcome = recordable(run, delivery, record)
             records[delivery.position] = record
             left -= 1
             if not left:
                 all_over.set_result(None)
             if record.is_waiting:
                 return
-            outcome = run.finished(delivery, record)
             if left:
                 delivered.writing.append(journal.finish_soon(outcome))
             else:
@@ -281,7 +288,7 @@ class Pipeline:
     def deliver(self, delivery: Delivery, course: Course, over: Over) -> None:
         """Set a delivery going; `over` is called once it is."""
         begun = time.perf_counter()
-        sent = send_together(delivery, course)
+        sent = None if self._is_cut_off else send_together(delivery, course)
         if sent is None:
             self.deliver_alone(delivery, course, over, begun)
             return
@@ -300,6 +307,10 @@ class Pipeline:
         self, delivery: Delivery, course: Course, over: Over, begun: float, tried: Attempt | None = None
     ) -> None:
         """Set a delivery going that waits for something: a connection, its turn, another attempt."""
+        if self._is_cut_off:
+            outcome = tried.outcome if tried else cut_off(NOT_FINISHED, DeliveryStatus.FAILED)
+            over(delivery, ended(delivery, course, begun, outcome))
+            return
 
         def ended_alone(task: asyncio.Task[ActionRecord]) -> None:
             try:
@@ -453,7 +464,10 @@ class Pipeline:
         self.cut_off()
 
     def cut_off(self) -> None:
-        """Cut off every running delivery at once; each still records its outcome."""
+        """Cut off every running delivery at once; each still records its outcome. What is accepted from now on, an event
+        that an outcome raises for one, is recorded and not sent.
+        """
+        self._is_cut_off = True
         for delivery in list(self._running):
             delivery.cancel()
 
@@ -505,6 +519,15 @@ class Pipeline:
     def _journal(self) -> Journal:
         assert self.journal is not None, "only dry runs do without a journal"
         return self.journal
+
+
+def recordable(run: Run, delivery: Delivery, record: ActionRecord) -> tuple[ActionRecord, FinishedDelivery]:
+    """A delivery's record and what the journal keeps of it; a response that cannot be kept is our bug, and told."""
+    try:
+        return record, run.finished(delivery, record)
+    except Exception as error:
+        record = replace(record, response=None, error=describe_error(error))
+        return record, run.finished(delivery, record)
 
 
 def triggered(run: Run, records: Sequence[ActionRecord]) -> list[Wanted]:

@@ -121,7 +121,8 @@ def plan_replay(
     """
     journal = pipeline.journal
     assert journal is not None, "what is replayed is in the journal"
-    before = latest_deliveries(journal, original["id"])
+    replays = journal.replays(original["id"])
+    before = latest_deliveries(journal, [original["id"], *(row["id"] for row in replays)])
     left_out = {} if is_anew else {name: why for name, row in before.items() if (why := why_not(row, repeats_unknown))}
     incoming = IncomingEvent(
         original["event"],
@@ -129,10 +130,12 @@ def plan_replay(
         original["source"],
         id=original["event_id"] or original["id"],
         time=original["event_time"] or iso_8601(original["received_at"]),
+        # two who replay a run at the same moment plan the same: one sends it, and the other is given its result
+        idempotency_key=f"replay {len(replays) + 1} of {original['id']}",
         replay=Replay(original["id"], left_out, is_anew),
     )
-    if original["status"] == "running":
-        return ReplayPlan(original, None, (), "It has not ended yet.")
+    if problem := still_running(original, replays):
+        return ReplayPlan(original, None, (), problem)
     if original["event"] not in pipeline.project.events:
         return ReplayPlan(original, None, (), f'The project has no event "{original["event"]}" any more.')
     try:
@@ -141,6 +144,15 @@ def plan_replay(
         wrong = "; ".join(f"{path}: {sentence}" for path, sentence in error.violations)
         return ReplayPlan(original, None, (), f"{error.message} {wrong}".strip())
     return ReplayPlan(original, incoming, tuple(steps_of(run, before, only)))
+
+
+def still_running(original: Row, replays: Sequence[Row]) -> str | None:
+    """Why a run is not replayed whose actions may be sent at this moment, or after a crash by `recover`."""
+    for row in (original, *replays):
+        if row["status"] == "running":
+            which = "It" if row is original else f"Its replay {row['id']}"
+            return f"{which} has not ended yet. If no process runs it any more, end it first with: eventwire recover"
+    return None
 
 
 def why_not(row: Row, repeats_unknown: bool) -> Mapping[str, Any] | None:
@@ -156,10 +168,10 @@ def why_not(row: Row, repeats_unknown: bool) -> Mapping[str, Any] | None:
     return None
 
 
-def latest_deliveries(journal: Journal, original: str) -> dict[str, Row]:
+def latest_deliveries(journal: Journal, runs: Sequence[str]) -> dict[str, Row]:
     """What a run and its replays have done, by `filter/action`: the row that succeeded, or the latest otherwise."""
     found: dict[str, Row] = {}
-    for run in [original, *(row["id"] for row in journal.replays(original))]:
+    for run in runs:
         for row in journal.deliveries(run):
             name = f"{row['filter']}/{row['name']}"
             known = found.get(name)

@@ -130,7 +130,9 @@ def left_over_delivery(project: Project, row: Row, run: Row) -> Delivery:
     if row["status"] in OPEN:
         try:
             service, operation = find_operation(project, row)
-            record = replace(record, status=DeliveryStatus.PLANNED, error=None)
+            # one that waits keeps the error of its last attempt
+            error = record.error if row["due_at"] is not None else None
+            record = replace(record, status=DeliveryStatus.PLANNED, error=error)
         except EventwireError as error:
             record = replace(record, status=DeliveryStatus.FAILED, error=describe_error(error))
         if was_started and repetition is Repetition.UNSAFE:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 from contextlib import suppress
-from fcntl import LOCK_EX, LOCK_NB, flock
+from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 from pathlib import Path
 
 FOLDER = "owners"
@@ -41,7 +41,8 @@ def is_alive(state_folder: Path, owner: str) -> bool:
     except FileNotFoundError:
         return False
     try:
-        flock(descriptor, LOCK_EX | LOCK_NB)
+        # shared: of several who look at the same moment, none takes another for the owner
+        flock(descriptor, LOCK_SH | LOCK_NB)
     except BlockingIOError:
         return True
     finally:

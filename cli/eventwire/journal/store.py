@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct
+from msgspec.json import encode
 from msgspec.structs import astuple
 
 from eventwire.errors import EventwireError
@@ -25,6 +26,8 @@ Row = Mapping[str, Any]
 """A row, by the names of its columns in journal/schema.py."""
 
 FILE_NAME = "journal.sqlite3"
+LAST_ID = "~"
+"""Comes after every run's id."""
 
 # How long to wait for another process that is writing: a group commit takes milliseconds.
 BUSY_SECONDS = 10.0
@@ -32,8 +35,8 @@ BUSY_SECONDS = 10.0
 INSERT_RUN = """
 INSERT INTO runs
     (id, event, environment, source, idempotency_key, received_at, payload, payload_hash, filters, filter_count,
-     parent, raised_by, generation, replay_of, event_id, event_time, extensions, owner, status)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running')
+     parent, raised_by, generation, replay_of, event_id, event_time, extensions, status, duration_ms, owner)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 INSERT_DELIVERY = """
 INSERT INTO deliveries
@@ -50,23 +53,51 @@ FINISH_DELIVERY = """
 UPDATE deliveries SET status = ?, attempts = ?, started_ms = ?, duration_ms = ?, response = ?, error = ?, due_at = NULL
 WHERE run = ? AND position = ?
 """
-FINISH_RUN = "UPDATE runs SET status = ?, duration_ms = ?, not_raised = ? WHERE id = ?"
+# A run whose outcomes are not all in the journal has not ended, whatever kept them out: `recover` sees to it.
+FINISH_RUN = """
+UPDATE runs SET status = ?, duration_ms = ?, not_raised = ?
+WHERE id = ? AND NOT EXISTS (SELECT 1 FROM deliveries WHERE run = runs.id AND status IN ('planned', 'started'))
+"""
 RESOLVE_DELIVERY = """
 UPDATE deliveries SET status = ?, resolution = ? WHERE run = ? AND position = ? AND status = 'unknown'
 """
 RESOLVE_RUN = "UPDATE runs SET status = ? WHERE id = ?"
 LET_GO = "UPDATE runs SET owner = NULL, duration_ms = ? WHERE id = ? AND status = 'running'"
+# SQLite uses a partial index only where its condition stands in the query word for word.
+HAS_FAILED = "status IN ('failed', 'unknown')"
 # Actions that failed, or are unknown, and that no replay of their run has done since: `original` is the run that came
-# in first. One that replays have tried again and again is there once, as the latest of them left it.
+# in first. One that replays have tried again and again is there once, as the latest of them left it. Of the runs whose
+# ids are given as a JSON array, and which are no replays.
 OPEN_ENDS = {
     status: f"""
-SELECT coalesce(runs.replay_of, runs.id) AS original, bad.* FROM deliveries AS bad JOIN runs ON runs.id = bad.run
+SELECT first.value AS original, bad.* FROM json_each(?) AS first
+CROSS JOIN (SELECT id, id AS first FROM runs UNION ALL SELECT id, replay_of FROM runs WHERE replay_of IS NOT NULL) AS runs
+    ON runs.first = first.value
+CROSS JOIN deliveries AS bad ON bad.run = runs.id
 WHERE bad.status = '{status}' AND NOT EXISTS (
     SELECT 1 FROM runs AS later JOIN deliveries AS other ON other.run = later.id
-    WHERE later.replay_of = coalesce(runs.replay_of, runs.id) AND later.id > runs.id
+    WHERE later.replay_of = first.value AND later.id > bad.run
     AND other.filter = bad.filter AND other.name = bad.name AND other.status IN ('succeeded', 'failed', 'unknown'))
 """
     for status in ("failed", "unknown")
+}
+# Runs that may have some, the newest first: both halves come from an index, so that the first few cost no more where
+# there are millions.
+MAY_HAVE_OPEN_ENDS = {
+    status: f"""
+SELECT run AS id FROM deliveries INDEXED BY deliveries_that_failed
+WHERE {HAS_FAILED} AND status = '{status}' AND run < ? AND run >= ?
+UNION
+SELECT replay_of FROM runs INDEXED BY runs_by_original WHERE replay_of IS NOT NULL AND replay_of < ? AND replay_of >= ?
+ORDER BY 1 DESC
+"""
+    for status in ("failed", "unknown")
+}
+LOOKED_AT_TOGETHER = 500
+# Of each status that few runs have, what finds them without looking at all the others.
+RARE = {
+    "running": ("runs INDEXED BY runs_unfinished", "status = 'running'"),
+    "partial": ("runs INDEXED BY runs_that_failed", "status IN ('partial', 'failed') AND status = 'partial'"),
 }
 FORGET = tuple(
     f"DELETE FROM {table} WHERE {key} = ?"
@@ -110,6 +141,9 @@ class AcceptedRun(Struct, frozen=True):
     event_time: str | None = None
     extensions: str | None = None
     """What a CloudEvent had beside its payload, as JSON text."""
+    status: str = "running"
+    duration_ms: float | None = None
+    """How long it took, where it has ended already."""
     owner: str | None = None
     """The process that runs it; filled in by the journal."""
 
@@ -288,7 +322,7 @@ class Journal:
     @property
     def _writer_of_this_process(self) -> Writer:
         if self._writer is None:
-            self._writer = Writer(lambda: open_database(self.path))
+            self._writer = Writer(lambda: open_database(self.path), last=FINISH_RUN)
         return self._writer
 
     # Whose runs are whose
@@ -306,8 +340,9 @@ class Journal:
 
         `handed_over` are those whose process left the rest to others; without them, only those whose process died.
         """
+        table, clause = RARE["running"]
         rows = self._rows(
-            "SELECT id, event, environment, owner FROM runs WHERE status = 'running' AND coalesce(environment = ?, 1) "
+            f"SELECT id, event, environment, owner FROM {table} WHERE {clause} AND coalesce(environment = ?, 1) "
             "ORDER BY id",
             (environment,),
         )
@@ -359,8 +394,7 @@ class Journal:
 
     def open_ends(self, run: str, status: str) -> list[Row]:
         """A run's actions that failed or are unknown and that no replay has done since: rows of `deliveries`."""
-        sql = f"SELECT * FROM ({OPEN_ENDS[status]}) WHERE original = ? ORDER BY run, position"
-        return self._rows(sql, (run,))
+        return self._rows(f"{OPEN_ENDS[status]} ORDER BY bad.run, position", (json_array([run]),))
 
     def replays(self, run: str) -> list[Row]:
         """The replays of a run, as rows of `runs`, in order."""
@@ -402,14 +436,34 @@ class Journal:
         if until is not None:
             wanted["id <= ?"] = first_id(until)
         given = {clause: value for clause, value in wanted.items() if value is not None}
-        clauses = list(given)
         if status in OPEN_ENDS:
-            clauses.append(f"id IN (SELECT original FROM ({OPEN_ENDS[status]}))")
+            return self._with_open_ends(status, given, wanted.get("id >= ?") or "", before or LAST_ID, limit)
+        table, clauses = "runs", list(given)
+        if status in RARE:
+            table, clause = RARE[status]
+            clauses.append(clause)
         elif status:
             clauses.append("status = ?")
             given["status"] = status
         where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
-        return self._rows(f"SELECT * FROM runs {where} ORDER BY id DESC LIMIT ?", (*given.values(), limit))
+        return self._rows(f"SELECT * FROM {table} {where} ORDER BY id DESC LIMIT ?", (*given.values(), limit))
+
+    def _with_open_ends(self, status: str, given: Mapping[str, Any], since: str, before: str, limit: int) -> list[Row]:
+        """The newest runs, as many as asked for, that have actions which failed or are unknown and were not done since."""
+        where = "".join(f" AND {clause}" for clause in given)
+        sql = f"""
+            SELECT * FROM runs WHERE id IN (SELECT original FROM ({OPEN_ENDS[status]}))
+            AND replay_of IS NULL{where} ORDER BY id DESC LIMIT ?
+        """
+        found: list[Row] = []
+        with (
+            translated(self.path),
+            closing(self._reader.execute(MAY_HAVE_OPEN_ENDS[status], (before, since, before, since))) as candidates,
+        ):
+            while len(found) < limit and (some := candidates.fetchmany(LOOKED_AT_TOGETHER)):
+                ids = json_array([row["id"] for row in some])
+                found += self._rows(sql, (ids, *given.values(), limit - len(found)))
+        return found
 
     def runs_after(self, run: str, before: str, limit: int) -> list[Row]:
         """The runs between two ids, as rows, oldest first."""
@@ -484,6 +538,11 @@ def open_database(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def json_array(texts: Sequence[str]) -> str:
+    """Texts as one parameter, for `json_each`."""
+    return encode(texts).decode()
 
 
 def finish_delivery(outcome: FinishedDelivery) -> Statement:

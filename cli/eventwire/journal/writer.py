@@ -34,27 +34,41 @@ class Writer:
     """Writes batches; each is whole in the journal, durably, or not in it at all.
 
     Batches of one group are written statement by statement, all batches' rows of a statement at once. So a batch must
-    not rely on another that is not durable yet.
+    not rely on another that is not durable yet, but for the statement that is the last of all.
     """
 
-    def __init__(self, open_connection: Callable[[], sqlite3.Connection]) -> None:
+    def __init__(self, open_connection: Callable[[], sqlite3.Connection], last: str = "") -> None:
+        """`last` is the statement that sees what all others of its group have written."""
         self._open = open_connection
-        self._queue: SimpleQueue[Batch | None] = SimpleQueue()
-        self._next: list[Batch | None] = []
+        self._last = last
+        self._queue: SimpleQueue[list[Batch] | None] = SimpleQueue()
+        self._pending: list[Batch] = []
+        """What was written in this turn of the event loop: waking the thread costs more than a batch itself."""
+        self._next: list[Batch] = []
         """What was taken from the queue and belongs to no group yet."""
+        self._is_closing = False
         self._thread = Thread(target=self._work, name="journal", daemon=True)
         self._thread.start()
 
     def write(self, statements: Sequence[Statement], change: Change | None = None) -> Future[Any]:
         """Hand over a batch; the future is done once it is durable or has failed."""
-        done = get_running_loop().create_future()
-        self._queue.put(Batch(statements, change, done))
+        loop = get_running_loop()
+        done = loop.create_future()
+        if not self._pending:
+            loop.call_soon(self._hand_over)
+        self._pending.append(Batch(statements, change, done))
         return done
 
     def close(self) -> None:
         """Write what was handed over, and stop."""
+        self._hand_over()
         self._queue.put(None)
         self._thread.join()
+
+    def _hand_over(self) -> None:
+        if self._pending:
+            self._queue.put(self._pending)
+            self._pending = []
 
     def _work(self) -> None:
         connection: sqlite3.Connection | None = None
@@ -62,7 +76,7 @@ class Writer:
             while (group := self._next_group()) is not None:
                 try:
                     connection = connection or self._open()
-                    outcomes = commit(connection, group)
+                    outcomes = commit(connection, group, self._last)
                 except Exception as error:
                     outcomes = [(batch, None, error) for batch in group]
                 tell(outcomes)
@@ -72,21 +86,24 @@ class Writer:
 
     def _next_group(self) -> list[Batch] | None:
         """All batches that are waiting, at least one; None when the writer is to stop."""
-        first = self._next.pop() if self._next else self._queue.get()
-        if first is None:
-            return None
-        group = [first]
+        while not self._next:
+            if self._is_closing:
+                return None
+            self._take(self._queue.get())
+        with suppress(Empty):
+            while len(self._next) < GROUP_SIZE and not self._is_closing:
+                self._take(self._queue.get_nowait())
         # a change stands alone: what it reads must not depend on its neighbours
-        while first.change is None and len(group) < GROUP_SIZE:
-            try:
-                batch = self._queue.get_nowait()
-            except Empty:
-                break
-            if batch is None or batch.change is not None:
-                self._next.append(batch)
-                break
-            group.append(batch)
+        changes = (position for position, batch in enumerate(self._next) if batch.change is not None)
+        count = min(GROUP_SIZE, next(changes, GROUP_SIZE) or 1)
+        group, self._next = self._next[:count], self._next[count:]
         return group
+
+    def _take(self, batches: list[Batch] | None) -> None:
+        if batches is None:
+            self._is_closing = True
+        else:
+            self._next += batches
 
 
 def tell(outcomes: Sequence[Outcome]) -> None:
@@ -109,12 +126,12 @@ def settle(outcomes: Sequence[Outcome]) -> None:
             batch.done.set_exception(error)
 
 
-def commit(connection: sqlite3.Connection, group: Sequence[Batch]) -> list[Outcome]:
+def commit(connection: sqlite3.Connection, group: Sequence[Batch], last: str) -> list[Outcome]:
     """Commit a group in one transaction. A batch that fails does not take its neighbours along."""
     if group[0].change is not None:
         return [changed(connection, group[0])]
     try:
-        write_together(connection, group)
+        write_together(connection, group, last)
     except sqlite3.Error as error:
         if len(group) == 1:
             return [(group[0], None, error)]
@@ -122,12 +139,14 @@ def commit(connection: sqlite3.Connection, group: Sequence[Batch]) -> list[Outco
     return [(batch, None, None) for batch in group]
 
 
-def write_together(connection: sqlite3.Connection, group: Sequence[Batch]) -> None:
+def write_together(connection: sqlite3.Connection, group: Sequence[Batch], last: str) -> None:
     """Write a group, all rows of a statement at once: a third faster than row by row."""
     rows: dict[str, list[Sequence[Any]]] = {}
     for batch in group:
         for sql, parameters in batch.statements:
             rows.setdefault(sql, []).append(parameters)
+    if last in rows:
+        rows[last] = rows.pop(last)
     with transaction(connection):
         for sql, all_parameters in rows.items():
             connection.executemany(sql, all_parameters)

@@ -156,8 +156,12 @@ class Checker:
             "unknown-property",
             node,
             f"The model has no property {written}.",
-            hint or self.text_or_name(node) or f"The model has {_some(names)}.",
+            self.null(node) or hint or self.text_or_name(node) or f"The model has {_some(names)}.",
         )
+
+    def null(self, node: Name) -> str | None:
+        """A next step for `plan = null`."""
+        return "Write IS NULL, or IS NOT NULL." if format_name(node).lower() in ("null", "none", "nil") else None
 
     def text_or_name(self, node: Name) -> str | None:
         """A next step for `plan = pro`, where a text without quotes is read as a name."""

@@ -92,14 +92,12 @@ class Explaining:
         return found is not None and found.kind in (Kind.DATE, Kind.DATE_TIME)
 
     def note(self, clause: Expression, name: Name, value: Any) -> str | None:
-        if isinstance(clause, (Exists, IsNull)):
-            return None
+        so = "" if isinstance(clause, (Exists, IsNull)) else ", so the comparison is false"
         if value is None:
-            return f"{format_name(name)} is null, so the comparison is false"
+            return f"{format_name(name)} is null{so}" if so else None
         if value is not MISSING:
             return None
-        ended = _where_search_ended(name.path, self.values_of(name))
-        return f"{format_name(name)} is missing, so the comparison is false{ended}"
+        return f"{format_name(name)} is missing{so}{_where_search_ended(name.path, self.values_of(name))}"
 
     # The sentence
 
@@ -121,9 +119,28 @@ class Explaining:
             return self.alternatives(failing)
         if part["operator"] == "NOT" and not self.verdict(part["parts"][0]):
             return self.reasons(part["parts"][0])
-        held = [self.clauses[each]["clause"] for each in part["parts"] if not isinstance(each, dict)]
-        what = " and ".join(held) or "what it joins"
-        return [f"{what} holds, and NOT excludes it" if part["operator"] == "NOT" else f"XOR is false of {what}"]
+        return [self.excluded(part) if part["operator"] == "NOT" else self.even(part)]
+
+    def excluded(self, part: Any) -> str:
+        """Why a NOT is false: what holds in it."""
+        held = self.holding(part["parts"][0])
+        return (
+            f"{' and '.join(held)} hold{'s' * (len(held) == 1)}, and NOT excludes {'it' if len(held) == 1 else 'them'}"
+        )
+
+    def even(self, part: Any) -> str:
+        """Why an XOR is false: an even number of its parts hold."""
+        held = sum(map(self.verdict, part["parts"]))
+        return f"XOR wants an odd number of its {len(part['parts'])} parts to hold, and {held or 'none'} do"
+
+    def holding(self, part: Any) -> list[str]:
+        """The clauses of a part that holds which make it hold."""
+        if not isinstance(part, dict):
+            return [str(self.clauses[part]["clause"])]
+        if part["operator"] == "NOT":
+            inner = part["parts"][0]
+            return ["NOT (…)" if isinstance(inner, dict) else f"NOT {self.clauses[inner]['clause']}"]
+        return [text for each in part["parts"] if self.verdict(each) for text in self.holding(each)]
 
     def alternatives(self, failing: list[Any]) -> list[str]:
         found = [self.reasons(each) for each in failing]

@@ -48,6 +48,7 @@ HIGHEST = 100
 """How many levels a syntax tree may have: chains of arithmetic count, too."""
 
 _COMPARISONS = {"=": "=", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+WRITTEN = "A condition is written like this: amount > 100 AND country IN ('BR', 'PT')"
 _LOGIC: dict[str, type[And | Or | Xor]] = {"AND": And, "OR": Or, "XOR": Xor}
 _LEVELS: tuple[frozenset[str], ...] = (frozenset("*/%"), frozenset("+-"))
 _INFIX = ("LIKE", "IN", "MATCHES", "BETWEEN", "CONTAINS")
@@ -123,9 +124,9 @@ class Parser:
     def unexpected(self, expected: str) -> LanguageError:
         token = self.next
         if token.kind == "end":
-            return self.error(token, "unfinished", f"The condition ends too early: {expected}.")
+            return self.error(token, "unfinished", f"The condition ends too early: {expected}.", WRITTEN)
         shown = token.text if len(token.text) <= 40 else token.text[:39] + "…"
-        return self.error(token, "unexpected", f"{shown} cannot stand here: {expected}.", self.hint(token))
+        return self.error(token, "unexpected", f"{shown} cannot stand here: {expected}.", self.hint(token) or WRITTEN)
 
     def hint(self, token: Token) -> str | None:
         if token.text in ("=", "<", ">") and self.position and self.tokens[self.position - 1].text in "=<>!":
@@ -249,7 +250,7 @@ class Parser:
         self.expect("(", "opens the list of values after IN")
         items = self.arguments("IN")
         if not items:
-            raise self.error(self.tokens[self.position - 1], "empty-list", "IN has no values to compare with.")
+            raise self.error(self.tokens[self.position - 1], "empty-list", "IN has no values to compare with.", WRITTEN)
         return In(operand, items, negated, start=start, end=self.end)
 
     def arguments(self, where: str) -> tuple[Expression, ...]:
@@ -354,6 +355,6 @@ class Parser:
     def index(self) -> int:
         token = self.take()
         if token.kind != "number" or not token.text.isdigit() or len(token.text) > 9:
-            raise self.error(token, "bad-index", "A list's index is a whole number, from 0 on: items[0].")
+            raise self.error(token, "bad-index", "A list's index is a whole number, from 0 on: items[0].", WRITTEN)
         self.expect("]", "closes the index")
         return int(token.text)

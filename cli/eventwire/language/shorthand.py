@@ -142,8 +142,33 @@ def _read_keywords(table: Mapping[str, Any], keys: Path, findings: list[Finding]
         here = _with_properties(here, table["properties"], (*keys, "properties"), findings)
     if "items" in table:
         here = _with_items(here, table["items"], (*keys, "items"), findings)
+    if "enum" in table:
+        _check_enum(here, table["enum"], (*keys, "enum"), findings)
     own = {key: value for key, value in table.items() if key not in ("type", "optional", "properties", "items")}
     return replace(here, optional=bool(optional), keywords={**here.keywords, **own})
+
+
+_VALUES: Mapping[Kind, tuple[type, ...]] = {
+    Kind.STRING: (str,),
+    Kind.DATE: (str,),
+    Kind.DATE_TIME: (str,),
+    Kind.INTEGER: (int, float),
+    Kind.NUMBER: (int, float),
+    Kind.BOOLEAN: (bool,),
+}
+
+
+def _check_enum(here: Property, values: Any, keys: Path, findings: list[Finding]) -> None:
+    """Report an `enum` that no payload could satisfy; what it is beyond that, JSON Schema says."""
+    if not isinstance(values, list):
+        return
+    if not values:
+        findings.append(Finding("bad-model", "`enum` lists no value: nothing would fit.", keys=keys))
+    wanted = _VALUES.get(here.kind, (object,))
+    for position, each in enumerate(values):
+        if not isinstance(each, wanted) or (isinstance(each, bool) and bool not in wanted and object not in wanted):
+            message = f"`enum` lists {each!r}, which is no {here.kind}."
+            findings.append(Finding("bad-model", message, keys=(*keys, position)))
 
 
 def _with_properties(here: Property, table: Any, keys: Path, findings: list[Finding]) -> Property:

@@ -7,6 +7,8 @@ from eventwire.language.lazy_pattern import lazy_pattern
 LONGEST_EXPIRY_MINUTES = 43_200
 LONGEST_BUTTON_TEXT = 48
 BUTTON_STYLES = ("danger", "important")
+SIGNING_NAME = "buttons"
+"""Under this name the secret that presses are signed with is looked up: EVENTWIRE_BUTTONS_TEST_SECRET."""
 
 _CALLED = lazy_pattern(r"(?i)https?://[^\s/?#]")
 _FOLLOWED = lazy_pattern(r"(?i)https?://[^\s/?#]|mailto:[^\s]|tel:[^\s]")

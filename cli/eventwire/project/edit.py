@@ -327,10 +327,11 @@ def check_new_name(document: Document, name: str, kind: str, parent: Keys) -> No
     if problem:
         raise UsageError(f"{cannot_be_named(name, kind)}.", next_step=problem)
     if name in holder(document.data, (*parent, name)):
+        remove = " ".join([f"remove:{kind.replace(' ', '-')}", *map(str, parent[1::2]), name])
         raise UsageError(
             f'There is {with_article(kind)} "{name}" already.',
             place=document.place((*parent, name), of="key"),
-            next_step=f"Choose another name, or remove it with: eventwire remove:{kind.replace(' ', '-')}",
+            next_step=f"Choose another name, or remove it with: eventwire {remove}",
         )
 
 

@@ -14,7 +14,13 @@ from eventwire.language.conditions import Condition, check_condition, for_model,
 from eventwire.language.findings import LanguageError
 from eventwire.language.models import Model, compile_model, model_from_schema, read_model
 from eventwire.language.wildcards import check_template, parse_template
-from eventwire.project.buttons import BUTTON_STYLES, LONGEST_BUTTON_TEXT, LONGEST_EXPIRY_MINUTES, address_problem
+from eventwire.project.buttons import (
+    BUTTON_STYLES,
+    LONGEST_BUTTON_TEXT,
+    LONGEST_EXPIRY_MINUTES,
+    SIGNING_NAME,
+    address_problem,
+)
 from eventwire.project.field_values import check_fields, check_json, is_secret_name, report_secret
 from eventwire.project.model import (
     DEFAULT_EXPIRY_MINUTES,
@@ -396,8 +402,9 @@ class Loader:
                 check_json(self.report, table[name], (*keys, name))
                 self.template(table[name], model, (*keys, name), context)
         external = bool(self.value(table, "external", keys, bool))
-        problem = address_problem(url, external=external) if url else None
-        if problem:
+        problem = address_problem(url, external=external)
+        # a wildcard in place of the scheme is an error of its own
+        if problem and url and not (url.startswith("{") and url.partition("}")[2].startswith(":")):
             self.report.error("bad-url", problem[0], (*keys, "url"), problem[1])
         return Button(key, text, url, external, minutes or DEFAULT_EXPIRY_MINUTES, table.get("meta"), style)
 
@@ -418,10 +425,11 @@ class Loader:
                 (*keys, "kind"),
                 did_you_mean(kind_name, SOURCE_KINDS) or f"There are: {', '.join(SOURCE_KINDS)}.",
             )
-        if name in self.accounts:
+        if name in self.accounts or name == SIGNING_NAME:
+            other = "a service account is" if name in self.accounts else "what signs the presses of buttons is"
             self.report.error(
                 "name-taken",
-                f'The source "{name}" is called as a service account is, and would share its secrets.',
+                f'The source "{name}" is called as {other}, and would share its secrets.',
                 keys,
                 "Give the source another name.",
                 of="key",

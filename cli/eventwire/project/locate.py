@@ -24,7 +24,7 @@ def find_project(start: Path, override: Path | None = None) -> Path:
         return _given_project(override)
     start = start.absolute()
     for folder in (start, *start.parents):
-        if (folder / PROJECT_FILE).exists():
+        if _holds_project(folder):
             return folder
     raise NoProject(
         f"There is no {PROJECT_FILE} in {start} or in a folder above it.",
@@ -34,12 +34,23 @@ def find_project(start: Path, override: Path | None = None) -> Path:
 
 def _given_project(folder: Path) -> Path:
     folder = folder.parent if folder.name == PROJECT_FILE else folder
-    if (folder / PROJECT_FILE).exists():
+    if _holds_project(folder):
         return folder.absolute()
     raise NoProject(
         f"There is no {PROJECT_FILE} in {folder}.",
         next_step=f"Begin a project there with: eventwire init {folder}",
     )
+
+
+def _holds_project(folder: Path) -> bool:
+    """Whether the project file is there. Raises EventwireError where this user may not even look."""
+    try:
+        return (folder / PROJECT_FILE).exists()
+    except OSError as error:
+        raise EventwireError(
+            f"{folder} cannot be looked into: {error.strerror or error}.",
+            next_step="See that you may enter the folder and read what is in it.",
+        ) from error
 
 
 def state_folder(project_folder: Path) -> Path:

@@ -18,7 +18,7 @@ def name_problem(name: str) -> str | None:
         return f"A name has at most {LONGEST} characters."
     if NAME.fullmatch(name):
         return None
-    return f"Use lower-case letters, digits and -, beginning with a letter: {proposal(name)}"
+    return f"Names are lower-case letters, digits and -, beginning with a letter. For example: {proposal(name)}"
 
 
 def new_name_problem(name: str, kind: str, taken: Container[str]) -> str | None:

@@ -24,6 +24,7 @@ from eventwire.fields import Context, FieldType
 from eventwire.journal.identifiers import new_run_id
 from eventwire.language.payloads import encode_json_bytes
 from eventwire.language.wildcards import parse_template
+from eventwire.project.buttons import SIGNING_NAME
 from eventwire.project.model import DEFAULT_EXPIRY_MINUTES, Button
 from eventwire.server.outgoing import SECONDS, Answer, AnswerLost, NotSent, post
 from eventwire.server.problems import Refusal
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from eventwire.server.store import Store
 
 COMPLETING = (200, 201)
-ACCOUNT = "buttons"
-"""Under this name the secret that presses are signed with is looked up: EVENTWIRE_BUTTONS_TEST_SECRET."""
 # A press that has not ended by then was cut off: its request takes ten seconds at the most.
 STALE_SECONDS = SECONDS + 5.0
 COLUMNS = "id, run, button, state, actor, url, pressed_at, duration_ms, status, answer, error"
@@ -278,16 +277,18 @@ def find_signing_secrets(project: str, environment: str, environ: Mapping[str, s
     """The secrets that presses are signed with, as Standard Webhooks: the current one, and the former one while receivers
     change over. Raises CredentialError.
     """
-    found = {each: secret_in_environment(environ, ACCOUNT, environment, each) for each in ("secret", "former-secret")}
+    found = {
+        each: secret_in_environment(environ, SIGNING_NAME, environment, each) for each in ("secret", "former-secret")
+    }
     problem = None
     if found["secret"] is None:
         try:
-            found |= keyring.read_secrets(project, ACCOUNT, environment)
+            found |= keyring.read_secrets(project, SIGNING_NAME, environment)
         except keyring.KeyringUnusable as error:
             problem = str(error)
     secrets = [each for each in (found["secret"], found["former-secret"]) if each]
     if found["secret"] is None:
-        variable = variable_name(ACCOUNT, environment, "secret")
+        variable = variable_name(SIGNING_NAME, environment, "secret")
         raise CredentialError(
             f"Presses in {environment} are signed, and there is no secret to sign them with."
             + (f" (The OS keyring cannot be used: {problem}.)" if problem else ""),

@@ -372,7 +372,7 @@ def log_schema() -> Schema:
     }
 
 
-def check_server(address: str | None) -> str | None:
+def check_server(address: str | None, flag: str = "--server") -> str | None:
     """An address that a document can name. Raises UsageError."""
     from urllib.parse import urlsplit
 
@@ -383,6 +383,6 @@ def check_server(address: str | None) -> str | None:
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
         raise UsageError(
-            f'--server "{address}" is no address of a server.', next_step="For example: https://events.shop.example"
+            f'{flag} "{address}" is no address of a server.', next_step="For example: https://events.shop.example"
         )
     return address.rstrip("/")

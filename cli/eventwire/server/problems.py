@@ -26,6 +26,8 @@ TITLES: Mapping[str, tuple[int, str]] = {
     "forbidden": (403, "This is not allowed"),
     "not-found": (404, "There is no such thing"),
     "method-not-allowed": (405, "The method is not allowed"),
+    "key-reused": (422, "The idempotency key stands for another event"),
+    "usage": (409, "It cannot be answered yet"),
     "conflict": (409, "It is in conflict with what happened before"),
     "gone": (410, "It can no longer be done"),
     "too-many-requests": (429, "There are too many requests"),

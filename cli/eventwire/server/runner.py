@@ -39,6 +39,13 @@ RECOVER_SECONDS = 5.0
 RECOVERED_AT_ONCE = 32
 
 
+class Prepared(Struct, frozen=True):
+    """An event that is about to be accepted."""
+
+    pipeline: Pipeline
+    run: NewRun
+
+
 class Accepted(Struct, frozen=True):
     """An event that is in the journal."""
 
@@ -119,11 +126,13 @@ class Runner:
 
     # Events
 
-    async def accept(self, incoming: IncomingEvent, environment: str) -> Accepted:
-        """Journal an event; nothing is sent yet.
+    def prepare(self, incoming: IncomingEvent, environment: str) -> Prepared:
+        """Validate, match and render an event. Raises PayloadError."""
+        pipeline = self.pipelines[environment]
+        return Prepared(pipeline, pipeline.make_run(incoming))
 
-        Raises PayloadError, JournalError, KeyReused, and Refusal where too many are under way.
-        """
+    async def admit(self, prepared: Prepared) -> Accepted:
+        """Journal an event; nothing is sent yet. Raises JournalError, KeyReused, and Refusal where too many are under way."""
         if self.under_way >= MOST_UNDER_WAY:
             raise Refusal(
                 "too-many-requests",
@@ -131,9 +140,7 @@ class Runner:
                 next_step="Send it again in a moment.",
                 headers={"retry-after": "1"},
             )
-        pipeline = self.pipelines[environment]
-        run = pipeline.make_run(incoming)
-        return Accepted(pipeline, run, await pipeline.accept(run))
+        return Accepted(prepared.pipeline, prepared.run, await prepared.pipeline.accept(prepared.run))
 
     async def finish(self, accepted: Accepted) -> RunRecord:
         """Bring an accepted run to its end, or wait for the first with its key. Raises NotRecorded."""
@@ -146,16 +153,27 @@ class Runner:
             self.under_way -= 1
 
     def finish_later(self, accepted: Accepted) -> None:
-        """Bring an accepted run to its end in the background; nothing is left to do where its key was used before."""
-        if accepted.first is None:
+        """Bring an accepted run to its end in the background; nothing is left to do where its key was used before, or where
+        it has ended already.
+        """
+        if accepted.first is not None:
+            return
+        if accepted.run.is_ended:
+            accepted.pipeline.observer.ended(accepted.run.report([]))
+        else:
             self._keep(self._finish_and_tell(accepted), f"run {accepted.run.id}")
 
-    async def raise_event(self, raised: RaisedEvent) -> None:
-        """Accept what a source raises; its run goes on in the background. Raises what `accept` raises."""
+    async def raise_event(self, raised: RaisedEvent) -> Accepted:
+        """Accept what a source raises; its run goes on in the background. Raises what `prepare` and `admit` raise."""
         incoming = IncomingEvent(
             raised.name, raised.payload, raised.source, idempotency_key=raised.idempotency_key, time=raised.time
         )
-        self.finish_later(await self.accept(incoming, raised.environment))
+        accepted = await self.admit(self.prepare(incoming, raised.environment))
+        self.finish_later(accepted)
+        return accepted
+
+    async def _raise(self, raised: RaisedEvent) -> None:
+        await self.raise_event(raised)
 
     async def _finish_and_tell(self, accepted: Accepted) -> None:
         try:
@@ -244,9 +262,9 @@ class Runner:
     def _source_work(self, plan: SourcePlan) -> Coroutine[Any, Any, None] | None:
         """What a source does by itself; None for one that waits for requests."""
         if plan.source.kind == "schedule":
-            return run_schedule(self.store, plan, self.raise_event, self.tell)
+            return run_schedule(self.store, plan, self._raise, self.tell)
         if plan.source.kind == "folder":
-            return run_folder(FolderReader(self.store, plan.source, self.folder), plan, self.raise_event, self.tell)
+            return run_folder(FolderReader(self.store, plan.source, self.folder), plan, self._raise, self.tell)
         return None
 
     def _tell_of_missing_secrets(self, plan: SourcePlan) -> None:

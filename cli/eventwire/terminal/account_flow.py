@@ -15,7 +15,7 @@ from eventwire.fields import Field, FieldType
 from eventwire.project.edit import add_account
 from eventwire.services.catalog import find_service
 from eventwire.services.declare import Credentials, Service
-from eventwire.terminal.assignments import read_value
+from eventwire.terminal.assignments import read_value, write_assignments
 from eventwire.terminal.questions import refuse_name
 
 if TYPE_CHECKING:
@@ -186,7 +186,8 @@ def ask_setting(session: Session, each: Field, before: Any) -> Any:
     elif each.type is FieldType.BOOLEAN:
         value = confirm(session, f"{each.label}?", default=bool(proposed))
     else:
-        hint = f"for example {each.example}" if each.example is not None and proposed is None else ""
+        example = f"for example {each.example}" if each.example is not None and proposed is None else ""
+        hint = ", ".join(filter(None, (example, "" if each.required or proposed is not None else "empty for none")))
         text = ask_text(
             session,
             f"{each.label}:",
@@ -253,6 +254,16 @@ async def ask_server(service: Service, credentials: Credentials, question: Any) 
                 await connection.close()
     except TimeoutError:
         raise Unavailable(f"{service.label} did not answer within {VERIFY_SECONDS:.0f} seconds.") from None
+
+
+def account_arguments(account: NewAccount) -> list[str]:
+    """The arguments that would add the same account; secrets come from standard input."""
+    line = [account.name, "--service", account.service.name]
+    for environment, given in account.sets.items():
+        line += write_assignments(given.settings, account.service.fields, f"--{environment}")
+        for name in given.secrets:
+            line += [f"--{environment}-secret", f"{name}=-"]
+    return line
 
 
 def save_account(session: Session, project: Project, account: NewAccount) -> Path:

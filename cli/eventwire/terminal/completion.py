@@ -106,6 +106,26 @@ def events(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
 
 def runs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
     """The newest runs of the journal."""
+    statement = "SELECT id, event FROM runs ORDER BY received_at DESC LIMIT 50"
+    rows = stored(ctx, "journal.sqlite3", statement)
+    return [CompletionItem(run, help=event) for run, event in rows if run.startswith(incomplete)]
+
+
+def keys(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """The server's API keys."""
+    rows = stored(ctx, "server.sqlite3", "SELECT name FROM api_keys WHERE removed_at IS NULL ORDER BY name")
+    return matching([name for (name,) in rows], incomplete)
+
+
+def users(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """The users of the pages."""
+    return matching(
+        [name for (name,) in stored(ctx, "server.sqlite3", "SELECT name FROM users ORDER BY name")], incomplete
+    )
+
+
+def stored(ctx: click.Context, file: str, statement: str) -> list[tuple[Any, ...]]:
+    """Rows of a file in the project's state folder; none where there is no such file, or it cannot be read."""
     import sqlite3
     from contextlib import closing
 
@@ -113,11 +133,10 @@ def runs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Co
     if folder is None:
         return []
     try:
-        with closing(sqlite3.connect(f"file:{folder}/.eventwire/journal.sqlite3?mode=ro", uri=True)) as journal:
-            rows = journal.execute("SELECT id, event FROM runs ORDER BY received_at DESC LIMIT 50").fetchall()
+        with closing(sqlite3.connect(f"file:{folder}/.eventwire/{file}?mode=ro", uri=True)) as opened:
+            return opened.execute(statement).fetchall()
     except sqlite3.Error:
         return []
-    return [CompletionItem(run, help=event) for run, event in rows if run.startswith(incomplete)]
 
 
 def filters(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from stat import S_ISREG
+from threading import Semaphore, Thread
+from typing import Any, BinaryIO, TextIO
 
 from eventwire.engine.pipeline import KeyReused, Pipeline
 from eventwire.engine.run import IncomingEvent
@@ -30,6 +33,8 @@ KeyOf = Callable[[Mapping[str, Any]], str | None]
 """An event's idempotency key, by its payload. Raises Rejected where a value is missing."""
 # Bad lines and failed actions are told one by one up to this many, and counted after that.
 TOLD = 100
+READ_AHEAD = 1000
+"""So many lines of a pipe are kept at most that nobody is free to run yet."""
 
 
 @dataclass
@@ -83,12 +88,14 @@ async def run_each(
     started = time.perf_counter()
     stopping = Stopping(session, pipeline)
     stopping.listen()
-    lines = numbered_lines(session, source)
     key_of = key_template(event, wish.key)
+    lines = Lines(numbered_lines(session, source), is_live=source == "@-" and is_live(session.stdin))
+    stopping.then(lines.end)
 
     async def worker(advance: Any) -> None:
-        # workers share one generator: the next line is read only when somebody is free to run it
-        for number, line in lines:
+        # workers share the lines: the next one is read only when somebody is free to run it
+        while (numbered := await lines.next()) is not None:
+            number, line = numbered
             if stopping.wanted or tally.broken:
                 return
             try:
@@ -100,7 +107,7 @@ async def run_each(
                 tally.add_problem(session, number, error.message)
             advance(len(line))
 
-    async with recovering(session, pipeline):
+    async with recovering(session, pipeline, stopping):
         with closing(lines), progress(session, source) as advance:
             async with asyncio.TaskGroup() as group:
                 for number in range(wish.concurrency):
@@ -183,6 +190,60 @@ def numbered_lines(session: Session, source: str) -> Generator[tuple[int, bytes]
     return lines()
 
 
+class Lines:
+    """The lines of a source, one by one, to whoever is free to run it."""
+
+    def __init__(self, lines: Generator[tuple[int, bytes]], *, is_live: bool) -> None:
+        """Of a live source lines come at any time: a thread waits for them, so that what came is not held up by what has
+        not come yet, and Ctrl-C is heard.
+        """
+        self._lines = lines
+        self._come: asyncio.Queue[tuple[int, bytes] | None] | None = None
+        if is_live:
+            self._come = asyncio.Queue()
+            self._room = Semaphore(READ_AHEAD)
+            # it may wait for a line for ever: a daemon, which the process does not wait for
+            Thread(target=self._read, args=(asyncio.get_running_loop(),), name="lines", daemon=True).start()
+
+    async def next(self) -> tuple[int, bytes] | None:
+        """The next line with its number; None at the end."""
+        if self._come is None:
+            return next(self._lines, None)
+        numbered = await self._come.get()
+        if numbered is None:
+            self.end()  # for the next who asks
+        else:
+            self._room.release()
+        return numbered
+
+    def end(self) -> None:
+        """Let nobody wait for more lines."""
+        if self._come is not None:
+            self._come.put_nowait(None)
+
+    def close(self) -> None:
+        """Close the source, unless somebody else is reading it."""
+        if self._come is None:
+            self._lines.close()
+
+    def _read(self, loop: asyncio.AbstractEventLoop) -> None:
+        assert self._come is not None
+        # a loop that has ended in the meantime has nobody left who waits
+        with suppress(RuntimeError):
+            for numbered in self._lines:
+                self._room.acquire()
+                loop.call_soon_threadsafe(self._come.put_nowait, numbered)
+            loop.call_soon_threadsafe(self.end)
+
+
+def is_live(stream: TextIO) -> bool:
+    """Whether reading a stream may wait for somebody: a pipe, a terminal."""
+    try:
+        return not S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
 def open_source(session: Session, source: str) -> BinaryIO:
     """The file after `@`, or standard input."""
     if not source.startswith("@"):
@@ -210,7 +271,7 @@ def progress(session: Session, source: str) -> Iterator[Any]:
     size = None if source == "@-" else (session.working_folder / source[1:]).stat().st_size
     console = Console(file=session.stderr, no_color=not session.has_colour("stderr"))
     columns = (TextColumn("Running"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True) as bar, session.saying_above(console):
         task = bar.add_task("run", total=size)
         yield lambda amount: bar.advance(task, amount)
 

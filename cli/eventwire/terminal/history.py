@@ -196,7 +196,9 @@ def facts_of(row: Row) -> list[str]:
     """Where a run came from, and how far it is."""
     facts = [f"came in {local(row['received_at'])} from {row['source']}"]
     facts += ["has not ended"] if row["status"] == "running" else []
-    facts += [f"idempotency key {row['idempotency_key']}"] if row["idempotency_key"] else []
+    # replays, and events that outcomes raise, have a key of eventwire's own making
+    is_given = row["idempotency_key"] and not row["replay_of"] and not row["parent"]
+    facts += [f"idempotency key {row['idempotency_key']}"] if is_given else []
     facts += [f"raised by {row['raised_by']} of run {row['parent']}"] if row["parent"] else []
     return facts + ([f"replays run {row['replay_of']}"] if row["replay_of"] else [])
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from eventwire.terminal.help import Command
 from eventwire.terminal.session import Session
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def command(function: Function) -> click.Command:
         session.take_options(project, no_input, json)
         return function(session, **arguments)
 
-    made = click.Command(
+    made = Command(
         name=function.__name__, callback=run, params=common_options(), help=inspect.cleandoc(function.__doc__ or "")
     )
     made.params = [*getattr(function, "__click_params__", [])[::-1], *made.params]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from eventwire.errors import PayloadError, Place, UsageError
+from eventwire.errors import PayloadError, Place, UsageError, did_you_mean
 from eventwire.language.models import Kind
 from eventwire.language.paths import parse_path, put_at
 from eventwire.language.payloads import read_payload
@@ -33,7 +33,17 @@ def read_given_payload(
         payload = dict(sample or {})
     for setting in settings:
         set_value(payload, event, setting)
+        warn_of_unknown(session, event, setting.partition("=")[0])
     return payload
+
+
+def warn_of_unknown(session: Session, event: Event, path: str) -> None:
+    """Say that the model does not know a path: the payload may hold more than the model says, but it may be a slip."""
+    if session.json or event.model.find(path) is not None:
+        return
+    hint = did_you_mean(path, event.model.names_beside(parse_path(path)))
+    told = f"The model of {event.name} has no property {path}; no condition and no wildcard can use it."
+    session.say(" ".join(filter(None, (session.style("Warning:", "warn", stream="stderr"), told, hint))))
 
 
 def read_data(session: Session, data: str) -> dict[str, Any]:
@@ -101,6 +111,8 @@ def value_of(event: Event, path: str, text: str) -> Any:
     if declared is not None and declared.kind in TEXT_KINDS:
         return text
     try:
-        return read_payload('{"value":' + text + "}")["value"]
-    except (PayloadError, KeyError):
+        read = read_payload('{"value":' + text + "}")
+    except PayloadError:
         return text
+    # the text may close the object, and go on
+    return read["value"] if len(read) == 1 and "value" in read else text

@@ -14,6 +14,7 @@ from eventwire.project.locate import unwritable
 from eventwire.project.model import Project
 from eventwire.project.pipeline_tests import FOLDER, find_test_files, read_tests
 from eventwire.terminal.session import Session
+from eventwire.terminal.tables import paragraph
 
 LISTED = 10
 """So many unreached filters or actions are listed by name."""
@@ -136,7 +137,7 @@ def draw_coverage(session: Session, reached: Mapping[str, Reached]) -> list[str]
             listed = ", ".join(each.unreached[:LISTED])
             more = f" and {len(each.unreached) - LISTED} more" if len(each.unreached) > LISTED else ""
             lines.append(f"{len(each.unreached)} of {each.total} {kind} reached by no test: {listed}{more}")
-    return [session.style(line, "warn") for line in lines]
+    return [session.style(paragraph(line, session.width), "warn") for line in lines]
 
 
 # JUnit's XML

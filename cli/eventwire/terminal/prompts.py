@@ -13,7 +13,7 @@ from typing import Any
 import click
 import questionary
 from msgspec import Struct
-from prompt_toolkit.application import create_app_session, get_app
+from prompt_toolkit.application import Application, create_app_session, get_app
 from prompt_toolkit.application.current import get_app_session
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
@@ -21,7 +21,6 @@ from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.input import create_input
 from prompt_toolkit.output import create_output
 from prompt_toolkit.output.color_depth import ColorDepth
-from prompt_toolkit.shortcuts import print_formatted_text
 
 from eventwire.terminal.session import Session
 
@@ -105,7 +104,7 @@ def select(session: Session, message: str, choices: Sequence[Choice], *, default
     def make() -> questionary.Question:
         columns = get_app_session().output.get_size().columns
         shown = [questionary.Choice(each.title(width, columns), value=each.value) for each in choices]
-        return questionary.select(
+        question = questionary.select(
             message,
             shown,
             default=default,
@@ -113,16 +112,18 @@ def select(session: Session, message: str, choices: Sequence[Choice], *, default
             use_search_filter=search,
             use_jk_keys=not search,
             instruction="(type to search)" if search else "(arrow keys, Enter)",
-            erase_when_done=True,
         )
 
-    def show(question: questionary.Question, given: Any) -> None:
-        # the library would repeat the note, too
-        (name,) = (each.name for each in choices if each.value == given)
-        line = [("class:qmark", "?"), ("class:question", f" {message} "), ("class:answer", name)]
-        print_formatted_text(FormattedText(line), style=question.application.style)
+        def leave_notes_out(application: Application[Any]) -> None:
+            # what was chosen is repeated beside the question, and there its name is enough
+            if application.is_done:
+                for choice, each in zip(shown, choices, strict=True):
+                    choice.title = each.name
 
-    return str(answer(session, make, show))
+        question.application.before_render += leave_notes_out
+        return question
+
+    return str(answer(session, make))
 
 
 def confirm(session: Session, message: str, *, default: bool) -> bool:
@@ -130,20 +131,13 @@ def confirm(session: Session, message: str, *, default: bool) -> bool:
     return bool(answer(session, lambda: questionary.confirm(message, default=default, auto_enter=False, style=STYLE)))
 
 
-def answer(
-    session: Session,
-    make: Callable[[], questionary.Question],
-    show: Callable[[questionary.Question, Any], None] | None = None,
-) -> Any:
-    """The answer to a question, which `show` may print. Raises click.Abort at Ctrl-C or Ctrl-D."""
+def answer(session: Session, make: Callable[[], questionary.Question]) -> Any:
+    """The answer to a question. Raises click.Abort at Ctrl-C or Ctrl-D."""
     with terminal_of(session):
-        question = make()
         try:
-            given = question.unsafe_ask()
+            given = make().unsafe_ask()
         except (KeyboardInterrupt, EOFError):
             raise click.Abort from None
-        if show is not None:
-            show(question, given)
     return given
 
 

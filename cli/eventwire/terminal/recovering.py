@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from eventwire.engine.pipeline import NotRecorded, Pipeline
 from eventwire.engine.record import DeliveryStatus, RunRecord
@@ -25,7 +26,7 @@ AT_ONCE = 16
 
 
 @asynccontextmanager
-async def recovering(session: Session, pipeline: Pipeline) -> AsyncIterator[None]:
+async def recovering(session: Session, pipeline: Pipeline, stopping: Stopping) -> AsyncIterator[None]:
     """Beside a command's own work, bring those runs to their end whose process died, and remove from the journal what is
     too old. Closes the pipeline at the end.
 
@@ -35,7 +36,7 @@ async def recovering(session: Session, pipeline: Pipeline) -> AsyncIterator[None
     rows = journal.abandoned(handed_over=False) if journal else []
     mine = [row for row in rows if row["environment"] == pipeline.environment]
     tell_of_others(session, [row for row in rows if row not in mine])
-    task = asyncio.create_task(recover_all(session, pipeline, mine), name="recover") if mine else None
+    task = asyncio.create_task(recover_all(session, pipeline, mine, stopping), name="recover") if mine else None
     days = pipeline.project.retention_days
     forgetting = asyncio.create_task(forget_old_runs(journal, days), name="retention") if journal and days else None
     try:
@@ -59,12 +60,14 @@ def tell_of_others(session: Session, rows: Sequence[Row]) -> None:
         session.say(f"{runs} from before did not end. Bring them to their end with: eventwire recover")
 
 
-async def recover_all(session: Session, pipeline: Pipeline, rows: Sequence[Row]) -> list[RunRecord]:
-    """Bring runs to their end, some at once; tell of each."""
+async def recover_all(session: Session, pipeline: Pipeline, rows: Sequence[Row], stopping: Stopping) -> list[RunRecord]:
+    """Bring runs to their end, some at once, and no more of them once the user wants to stop; tell of each."""
     slots = asyncio.Semaphore(AT_ONCE)
 
     async def recover_one(row: Row) -> RunRecord | None:
         async with slots:
+            if stopping.wanted:
+                return None
             try:
                 record = await pipeline.recover(row["id"])
             except NotRecorded as error:
@@ -80,6 +83,9 @@ async def recover_all(session: Session, pipeline: Pipeline, rows: Sequence[Row])
 
 def sentence_of(record: RunRecord) -> str:
     """What came of a run that was left over."""
+    if waiting := sum(each.is_waiting for each in record.actions):
+        actions = "1 action waits" if waiting == 1 else f"{waiting} actions wait"
+        return f"Run {record.id} of {record.event} has not ended yet: {actions} for another attempt."
     unknown = sum(each.status is DeliveryStatus.UNKNOWN for each in record.actions)
     more = f"; {unknown} unknown: see eventwire inspect {record.id}" if unknown else ""
     return f"Run {record.id} of {record.event} had not ended; it has now: {record.status}{more}."
@@ -90,12 +96,13 @@ def recover(session: Session) -> int:
     project = open_project(session)
     state = project.folder / STATE_FOLDER
     records: list[RunRecord] = []
-    stopped = False
+    stopped = was_there_any = False
     if (state / FILE_NAME).is_file():
         journal = Journal(state)
         try:
             for environment in ENVIRONMENTS:
                 rows = journal.abandoned(environment)
+                was_there_any = was_there_any or bool(rows)
                 if rows and not stopped:
                     pipeline = Pipeline(
                         project,
@@ -108,7 +115,10 @@ def recover(session: Session) -> int:
                     records += done
         finally:
             journal.close()
-    session.result({"runs": [each.as_dict() for each in records]}, summary_of(records))
+    text = summary_of(records) if was_there_any else "Every run has ended; there is nothing to recover."
+    if stopped:
+        text += " What is left goes on with the same command."
+    session.result({"runs": [each.as_dict() for each in records]}, text)
     if stopped:
         return ExitCode.INTERRUPTED
     return ExitCode.ACTION if any(each.status != "succeeded" for each in records) else ExitCode.DONE
@@ -116,20 +126,20 @@ def recover(session: Session) -> int:
 
 async def recover_rows(session: Session, pipeline: Pipeline, rows: Sequence[Row]) -> tuple[list[RunRecord], bool]:
     """The records of these runs, and whether the user stopped it."""
-    stopping = Stopping(session, pipeline)
+    stopping = Stopping(session, pipeline, leave_retries=True)
     stopping.listen()
     try:
-        return await recover_all(session, pipeline, rows), stopping.wanted
+        return await recover_all(session, pipeline, rows, stopping), stopping.wanted
     finally:
         await pipeline.close()
 
 
 def summary_of(records: Sequence[RunRecord]) -> str:
     """How many runs were brought to their end, and how."""
-    if not records:
-        return "Every run has ended; there is nothing to recover."
-    counts: dict[str, Any] = {}
-    for each in records:
-        counts[each.status] = counts.get(each.status, 0) + 1
+    ended = [each for each in records if not any(action.is_waiting for action in each.actions)]
+    left = len(records) - len(ended)
+    counts = Counter(str(each.status) for each in ended)
     told = ", ".join(f"{count} {status}" for status, count in counts.items())
-    return f"{len(records)} run{'s' * (len(records) != 1)} brought to their end: {told}."
+    figures = f": {told}" if told else ""
+    rest = f" {left} {'waits' if left == 1 else 'wait'} for another attempt." if left else ""
+    return f"{len(ended)} run{' has' if len(ended) == 1 else 's have'} been brought to an end{figures}.{rest}"

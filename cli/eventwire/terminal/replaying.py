@@ -138,9 +138,8 @@ def carry_out(session: Session, project: Project, journal: Journal, wish: Wish, 
     for environment in ENVIRONMENTS:
         mine = [each for each in plans if each.sends and each.original["environment"] == environment]
         if mine and not stopped:
-            pipeline = Pipeline(
-                project, environment, environ=session.environ, journal=journal, observer=RetryDisplay(session)
-            )
+            display = RetryDisplay(session, is_live=not has_progress(session, len(mine)))
+            pipeline = Pipeline(project, environment, environ=session.environ, journal=journal, observer=display)
             outcomes, stopped = run_until_done(replay_all(session, pipeline, mine, wish))
             told += outcomes
     counts = Counter(each["status"] for each in told)
@@ -198,10 +197,15 @@ async def replay_one(pipeline: Pipeline, plan: ReplayPlan, only: Selection) -> d
     return document | {"run": record.id, "status": str(record.status), "why": why}
 
 
+def has_progress(session: Session, total: int) -> bool:
+    """Whether a progress bar is shown: on a terminal, of more than one."""
+    return not session.json and is_terminal(session.stderr) and total > 1
+
+
 @contextmanager
 def progress(session: Session, total: int) -> Iterator[Any]:
     """A progress bar on a terminal; nothing elsewhere."""
-    if session.json or not is_terminal(session.stderr) or total < 2:
+    if not has_progress(session, total):
         yield lambda amount: None
         return
     from rich.console import Console
@@ -209,7 +213,7 @@ def progress(session: Session, total: int) -> Iterator[Any]:
 
     console = Console(file=session.stderr, no_color=not session.has_colour("stderr"))
     columns = (TextColumn("Replaying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True) as bar, session.saying_above(console):
         task = bar.add_task("replay", total=total)
         yield lambda amount: bar.advance(task, amount)
 

@@ -64,7 +64,7 @@ def run_event(session: Session, event: str | None, wish: Wish) -> int:
             journal=journal,
             explain=wish.explain or (not wish.each and len(chosen.filters) <= EXPLAINED_FILTERS),
             detach=wish.detach,
-            observer=RetryDisplay(session),
+            observer=RetryDisplay(session, is_live=not wish.each),
         )
         if payload is None:
             from eventwire.terminal.each import run_each
@@ -101,7 +101,7 @@ async def run_one(
     """One event through a pipeline, beside what was left over from before."""
     stopping = Stopping(session, pipeline)
     stopping.listen()
-    async with recovering(session, pipeline):
+    async with recovering(session, pipeline, stopping):
         try:
             return Outcome(await pipeline.run(incoming, only=selection, dry_run=dry_run), stopping.wanted)
         except NotRecorded as error:

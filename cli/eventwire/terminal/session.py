@@ -8,8 +8,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
+from eventwire.errors import OutputError
+
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from rich.console import Console
 
 PIPE_WIDTH = 100
 COLOURS = {"ok": "32", "bad": "31", "warn": "33", "dim": "2", "bold": "1", "name": "36", "heading": "1;4"}
@@ -39,12 +43,14 @@ class Session:
         """`--project DIR`."""
         self.no_input = False
         self.json = False
+        self._live: Console | None = None
         self.stdout_is_gone = False
         """Whoever read our output has gone (`| head`): what is left to print is dropped, the work itself goes on."""
 
     @classmethod
     def of_process(cls) -> Session:
         """The session of this process."""
+        hold_closed_streams()
         return cls(sys.stdin, sys.stdout, sys.stderr, os.environ)
 
     @property
@@ -75,13 +81,18 @@ class Session:
     @property
     def width(self) -> int:
         """Columns to draw in: the terminal's, or 100 where output goes to a file or pipe."""
-        if not is_terminal(self.stdout):
+        return self.columns_of(self.stdout)
+
+    def columns_of(self, stream: TextIO) -> int:
+        """Columns of the terminal that a stream writes to, or 100 where it writes to a file or pipe."""
+        if not is_terminal(stream):
             return PIPE_WIDTH
         try:
-            columns = os.get_terminal_size(self.stdout.fileno()).columns
+            columns = os.get_terminal_size(stream.fileno()).columns
         except (OSError, ValueError):
             columns = 0
-        return int(self.environ.get("COLUMNS", "0") or 0) or columns or PIPE_WIDTH
+        wanted = self.environ.get("COLUMNS", "")
+        return max(int(wanted) if wanted.isdecimal() else 0, 0) or columns or PIPE_WIDTH
 
     @property
     def shows_unicode(self) -> bool:
@@ -96,16 +107,30 @@ class Session:
             self.stdout.write(text + "\n")
             self.stdout.flush()
         except BrokenPipeError:
-            self.stdout_is_gone = True
-            self._drop_stdout()
+            self.drop_stdout()
+        except OSError as error:
+            self.drop_stdout()
+            raise OutputError(error) from error
 
     def say(self, text: str = "") -> None:
         """Print anything that is not data, to stderr."""
+        if self._live is not None:
+            self._live.print(text, markup=False, highlight=False, emoji=False, soft_wrap=True)
+            return
         try:
             self.stderr.write(text + "\n")
             self.stderr.flush()
-        except BrokenPipeError:
+        except OSError:
             return  # nobody is left to tell
+
+    @contextmanager
+    def saying_above(self, live: Console) -> Iterator[None]:
+        """Print above what a console keeps at the bottom of the terminal: a progress bar, a countdown."""
+        before, self._live = self._live, live
+        try:
+            yield
+        finally:
+            self._live = before
 
     def result(self, document: Mapping[str, Any], text: str) -> None:
         """Print a command's result: the document with `--json`, else the text."""
@@ -136,7 +161,9 @@ class Session:
             return False
         return is_terminal(self.stdout if stream == "stdout" else self.stderr)
 
-    def _drop_stdout(self) -> None:
+    def drop_stdout(self) -> None:
+        """Print no more."""
+        self.stdout_is_gone = True
         # Python flushes stdout once more when it ends, which must not fail
         devnull = os.open(os.devnull, os.O_WRONLY)
         try:
@@ -157,6 +184,18 @@ class Session:
         console = Console(file=self.stderr, no_color=not self.has_colour("stderr"))
         with console.status(what):
             yield
+
+
+def hold_closed_streams() -> None:
+    """Open what the process was started without (`>&-`): a file opened later would get its number, and what is printed."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+        if getattr(sys, name) is None:
+            # for as long as the process lives
+            setattr(sys, name, open(number, "r" if name == "stdin" else "w", encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def is_terminal(stream: TextIO) -> bool:

@@ -21,6 +21,8 @@ MARKS = {
 # Below this many columns for the bars they say nothing.
 SMALLEST_BAR = 8
 TIME = 10
+# More filters that did not match are counted, not listed.
+MOST_OTHERS = 20
 
 
 class Canvas(Struct, frozen=True):
@@ -57,8 +59,11 @@ def draw_run(record: RunRecord, canvas: Canvas) -> str:
 
     columns = Columns.of(record, canvas.width)
     lines = [headline(record, canvas), ""]
-    for each in record.filters:
+    others = [each for each in record.filters if not each.matched]
+    for each in record.filters if len(others) <= MOST_OTHERS else record.matching:
         lines += draw_filter(each, record, columns, canvas)
+    if len(others) > MOST_OTHERS:
+        lines.append(canvas.style(f"{len(others):,} filters did not match", "dim"))
     lines += ["", *(canvas.style(line, "dim") for line in wrap(summary(record), canvas.width))]
     return "\n".join(lines)
 
@@ -83,12 +88,20 @@ def draw_filter(each: FilterRecord, record: RunRecord, columns: Columns, canvas:
     name = canvas.style(each.name, "bold" if each.matched else "dim")
     lines = [f"{name}  {canvas.style(condition, 'dim')}"]
     if not each.matched:
-        return [*lines, canvas.style(shorten(f"  no match{reason(each)}", canvas.width, canvas), "dim")]
+        return [*lines, *(canvas.style(line, "dim") for line in draw_reason(each, canvas))]
     for action in each.actions:
         lines += draw_action(action, record, columns, canvas)
     if not each.actions:
         lines.append(canvas.style("  no actions", "dim"))
     return lines
+
+
+def draw_reason(each: FilterRecord, canvas: Canvas) -> list[str]:
+    """Why a filter did not match, in a few lines: which clause, and by how much."""
+    from textwrap import wrap
+
+    text = shorten(f"  no match{reason(each)}", 3 * (canvas.width - 4), canvas)
+    return wrap(text, canvas.width, subsequent_indent="    ")
 
 
 def reason(each: FilterRecord) -> str:
