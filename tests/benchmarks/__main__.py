@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from tests.benchmarks import batching, each, http_transport, language, matching, node_red, overhead, startup
+from tests.benchmarks import (
+    batching,
+    each,
+    http_transport,
+    language,
+    matching,
+    node_red,
+    overhead,
+    startup,
+    timeline,
+    watching,
+)
 
 MODULES = {
     "start-up": startup,
@@ -11,6 +22,8 @@ MODULES = {
     "batching": batching,
     "beside Node-RED": node_red,
     "HTTP out": http_transport,
+    "a thousand watching": watching,
+    "timeline": timeline,
     "matching": matching,
     "language": language,
 }

@@ -66,6 +66,8 @@ function arrive(html) {
   const parts = document.createElement("template");
   parts.innerHTML = html;
   const arrived = all(".entry", parts.content);
+  const leftOut = find(".left-out", parts.content);
+  if (leftOut) find("[data-left-out]").replaceChildren(leftOut);
   if (!find("[data-newest]") || arrived.some((each) => isNew(each) && each.dataset.day !== find("[data-newest]").dataset.day)) return refresh();
   let count = 0;
   for (const entry of arrived.reverse()) {
