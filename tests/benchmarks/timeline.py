@@ -50,7 +50,7 @@ def rows(count: int) -> Iterator[tuple[Any, ...]]:
     start = time.time() - MONTH_SECONDS - 60
     for number in range(count):
         at = start + MONTH_SECONDS * number / count
-        run = in_base_32(int(at * 1000) << 80 | chance.getrandbits(80))
+        run = in_base_32(int(at * 1000) << 80 | chance.getrandbits(80), 120)
         status = "failed" if chance.random() < 0.05 else "succeeded"
         environment = "live" if chance.random() < 0.01 else "test"
         if chance.random() < 0.1:

@@ -8,17 +8,21 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from tests.project.projects import write
 from tests.server.pages.serving import BAKERY, CUSTOMER, Served, served
 from tests.servers import absent
 from tests.services.answering import answering
+from tests.tools import EVENTWIRE, environment, tool
 
 ARGUMENTS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -322,3 +326,32 @@ def test_nothing_serious_is_found_by_axe_and_nothing_sticks_out(browser, server,
     window.check()
     window.context.close()
     assert window.complaints == []
+
+
+def test_the_command_serves_them_and_events_over_http_arrive(browser, tmp_path):
+    write(tmp_path, BAKERY)
+    key = tool("add:key", "shop", "--environment", "test", "--json", folder=tmp_path).document["key"]
+    process = subprocess.Popen(
+        [EVENTWIRE, "serve", "--port", "0", "--json"],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        told = json.loads(process.stdout.readline())
+        context = browser.new_context(viewport=DESK)
+        page = context.new_page()
+        page.goto(told["sign_in"])
+        expect(page.get_by_text("watching", exact=True)).to_be_visible()
+        headers = {"authorization": f"Bearer {key}"}
+        assert httpx.post(f"{told['url']}/events/new-customer", json=CUSTOMER, headers=headers).status_code == 201
+        entry = {"name": "Deploy finished", "avatar": "🚀", "category": "ops"}
+        assert httpx.post(f"{told['url']}/api/v1/log", json=entry, headers=headers).status_code == 201
+        expect(page.get_by_role("link", name="Ana Souza signed up")).to_be_visible()
+        expect(page.get_by_role("link", name="Deploy finished")).to_be_visible()
+        context.close()
+    finally:
+        process.terminate()
+        _, complaints = process.communicate(timeout=30)
+    assert (process.returncode, b"Traceback" in complaints) == (0, False), complaints

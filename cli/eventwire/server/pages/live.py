@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response, StreamingResponse
 
+from eventwire.errors import EventwireError
 from eventwire.server.feed import Change
 from eventwire.server.pages.site import Site, Visit
 
@@ -21,7 +23,7 @@ MOST_ENTRIES = 20
 """Of more changes at once only the newest are sent, with how many more there were: nobody reads them as they fly past."""
 MOST_UNREAD = 16
 KEEP_ALIVE_SECONDS = 15.0
-LONGEST_SECONDS = 900.0
+LONGEST_SECONDS = 300.0
 """After that a page connects again, and shows that it is still signed in."""
 MOST_WATCHERS = 5000
 
@@ -47,7 +49,7 @@ class Live:
             try:
                 while True:
                     await asyncio.sleep(max(FIRST_SECONDS, len(self._watchers) * SECONDS_A_WATCHER))
-                    await self._tell()
+                    await self._tell_or_say_why_not()
             finally:
                 gathering.cancel()
 
@@ -76,6 +78,12 @@ class Live:
         runs = [each.run for each in changes if each.kind == "accepted" and each.event == "log"]
         if runs:
             self._site.in_background(self._site.pusher.push_all(self._site.timeline, runs), "notifications")
+
+    async def _tell_or_say_why_not(self) -> None:
+        try:
+            await self._tell()
+        except (EventwireError, sqlite3.Error) as error:
+            self._site.runner.tell(f"Open pages cannot be told of what has changed: {error}")
 
     async def _tell(self) -> None:
         runs, self._runs = self._runs, {}

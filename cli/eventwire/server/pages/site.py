@@ -115,6 +115,9 @@ class Site:
                 response = await handler(self, visit)
             except EventwireError as error:
                 response = self.error_page(visit, error)
+            except Exception as error:
+                self.runner.tell(f"The page {request.url.path} failed with {type(error).__name__}: {error}")
+                response = self.error_page(visit, Refusal("bug", "eventwire failed. This is a bug in eventwire."))
             asked = request.query_params.get("environment")
             if asked in ENVIRONMENTS:
                 self.set_cookie(response, self.environment_cookie, asked)
