@@ -88,6 +88,14 @@ def test_old_runs_are_indexed_backwards_and_new_ones_forwards(timeline, tmp_path
     assert names(timeline, limit=2) == ["new", f"o{BATCH}"]
 
 
+def test_test_and_live_are_never_mixed_in_the_index(timeline, tmp_path):
+    send(tmp_path, "a", at=time.time() - 100)
+    while timeline.index_some():
+        pass
+    assert names(timeline, Wish("live")) == names(timeline, Wish("live", search="welcomed")) == []
+    assert names(timeline, Wish("test")) == ["a"]
+
+
 def test_runs_of_the_same_moment_are_all_there(timeline, tmp_path):
     at = int((time.time() - 100) * 1000) << 80
 

@@ -151,7 +151,9 @@ class Sheet:
         columns = max((node.x for node in self.nodes), default=0) + WIDTH
         height = max(node.y for node in self.nodes) + HEIGHT + MARGIN
         left_out = len(self.event.filters) - len(filters)
-        return Drawing(self.event, self.nodes, self.edges, columns + MARGIN, height, count, left_out)
+        # read out as it is seen: from left to right
+        nodes = sorted(self.nodes, key=lambda node: (node.x, node.y))
+        return Drawing(self.event, nodes, self.edges, columns + MARGIN, height, count, left_out)
 
     def place_accounts(self, accounts: Mapping[str, Sequence[Node]], rows: int) -> None:
         """The service accounts, each once, beside the actions that go through it; and the events that actions raise."""
