@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -171,9 +170,19 @@ def test_events_arrive_on_top_of_those_that_are_there(window, server):
     for number in range(3):
         log(server, name=f"later {number}", contextId="thread")
         expect(page.get_by_role("link", name=f"later {number}")).to_be_visible()
-        time.sleep(0.002)  # the next millisecond: their order is by time
     expect(page.locator(".title").first).to_have_text("later 2")
     assert page.evaluate("window.isTheSamePage"), "nothing was loaded anew"
+
+
+def test_a_button_is_pressed_from_the_timeline(window, server, answers):
+    page = window.page
+    server.run("new-customer", CUSTOMER)
+    page.get_by_role("link", name="Ban user").click()
+    page.get_by_role("dialog").get_by_role("button", name="Ban user").click()
+    expect(page.locator(".presses")).to_contain_text("completed")
+    page.get_by_role("link", name="← Timeline").click()
+    expect(page.locator(".entry-buttons")).to_contain_text("completed Ban user")
+    expect(page.get_by_role("link", name="Ban user", exact=True)).to_have_count(0)
 
 
 def test_a_second_press_in_another_window_is_refused(browser, window, server, answers):

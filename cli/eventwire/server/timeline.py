@@ -197,9 +197,13 @@ class Timeline:
 
     def entries(self, runs: Sequence[str]) -> list[Entry]:
         """The entries of runs, newest first."""
-        with self._lock:
-            rows = self._journal.runs_named(runs)
+        rows = self.rows(runs)
         return [entry_of(self._project(), rows[run]) for run in sorted(rows, reverse=True)]
+
+    def rows(self, runs: Sequence[str]) -> dict[str, Row]:
+        """Those runs that there are of several, as rows of the journal, by their ids."""
+        with self._lock:
+            return self._journal.runs_named(runs)
 
     def counts(self, environment: str, since: float) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
         """What came of runs and of deliveries since a moment (`Journal.count_runs`, `count_deliveries`)."""

@@ -93,16 +93,19 @@ class Live:
         watched = set(self._watchers.values())
         messages = {run: message("changed", run) for run in changed & watched}
         for environment in runs.keys() & watched:
-            entries = await asyncio.to_thread(self._site.timeline.entries, list(runs[environment]))
-            left_out = max(0, accepted.get(environment, 0) - len(entries))
-            messages[environment] = message(
-                "entries", self._site.render("entries.html", entries=entries, left_out=left_out)
-            )
+            text = await asyncio.to_thread(self._draw, list(runs[environment]), accepted.get(environment, 0))
+            messages[environment] = message("entries", text)
         note = message("reloaded", "") if is_reloaded else b""
         for queue, what in list(self._watchers.items()):
             told = messages.get(what, b"") + note
             if told:
                 put(queue, told)
+
+    def _draw(self, runs: list[str], accepted: int) -> str:
+        entries = self._site.timeline.entries(runs)
+        left_out = max(0, accepted - len(entries))
+        buttons = self._site.entry_buttons(entries)
+        return self._site.render("entries.html", entries=entries, left_out=left_out, buttons=buttons)
 
     async def stream(self, site: Site, visit: Visit) -> Response:
         """`GET /live`: what changes in an environment, or of one run, as server-sent events."""

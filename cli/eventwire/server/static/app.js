@@ -138,7 +138,9 @@ async function look() {
     if (same) same.open = each.open;
   }
   const focused = part.contains(document.activeElement) && pathTo(document.activeElement, part);
+  const scrolled = all(".drawing", part).map((each) => each.scrollLeft);
   part.replaceWith(document.adoptNode(fresh));
+  all(".drawing", fresh).forEach((each, position) => { each.scrollLeft = scrolled[position] || 0; });
   htmx.process(fresh);
   if (focused) focused(fresh);
 }
