@@ -35,6 +35,14 @@ def test_the_template_is_in_the_wheel_exactly(wheel):
     assert inside == expected
 
 
+def test_the_pages_are_in_the_wheel(wheel):
+    server = ROOT / "cli" / "eventwire" / "server"
+    shipped = {str(path.relative_to(server)) for name in ("templates", "static") for path in (server / name).iterdir()}
+    with ZipFile(wheel) as archive:
+        inside = {name.removeprefix("eventwire/server/") for name in archive.namelist()}
+    assert shipped and shipped <= inside
+
+
 def test_it_installs_into_an_empty_environment_and_works_from_there(wheel, tmp_path):
     venv.create(tmp_path / "env", with_pip=True)
     bin_folder = tmp_path / "env" / "bin"

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from eventwire.server.keys import add_key
 from eventwire.server.store import Store
@@ -62,9 +63,18 @@ def project(*, acts: bool) -> str:
     return text
 
 
+class Server(NamedTuple):
+    """`eventwire serve`: its address, a test key, its process, and a link to sign in with."""
+
+    url: str
+    key: str
+    pid: int
+    sign_in: str
+
+
 @contextmanager
-def serving(text: str) -> Iterator[tuple[str, str, int]]:
-    """`eventwire serve` with a project of this text: its address, a test key, its process."""
+def serving(text: str) -> Iterator[Server]:
+    """`eventwire serve` with a project of this text."""
     with TemporaryDirectory(dir=Path.cwd()) as name:
         folder = Path(name)
         (folder / "eventwire.toml").write_text(text)
@@ -80,7 +90,8 @@ def serving(text: str) -> Iterator[tuple[str, str, int]]:
         )
         try:
             assert process.stdout is not None
-            yield json.loads(process.stdout.readline())["url"], key, process.pid
+            told = json.loads(process.stdout.readline())
+            yield Server(told["url"], key, process.pid, told["sign_in"])
         finally:
             process.terminate()
             process.wait(timeout=30)
@@ -101,7 +112,7 @@ def bare() -> Iterator[str]:
 
 def ingest() -> tuple[float, float]:
     """Events a second of the bare application, and of the event API with 202, in turn."""
-    with bare() as plain, serving(project(acts=False)) as (url, key, _):
+    with bare() as plain, serving(project(acts=False)) as (url, key, *_):
         headers = {"authorization": f"Bearer {key}", "prefer": "respond-async"}
         figures = []
         for number in range(ROUNDS):
@@ -117,7 +128,7 @@ def whole_job(connections: int) -> node_red.Figures:
     """The event API with its 201, once both outcomes are durable."""
     node_red.database(f"DROP TABLE IF EXISTS {TABLE}", f"CREATE TABLE {TABLE} ({node_red.COLUMNS})")
     try:
-        with serving(project(acts=True)) as (url, key, pid):
+        with serving(project(acts=True)) as (url, key, pid, _):
             headers = {"authorization": f"Bearer {key}"}
             node_red.load(f"{url}/events/e", connections, node_red.WARM_UP_SECONDS, first=0, headers=headers)
             node_red.database(f"TRUNCATE {TABLE}")

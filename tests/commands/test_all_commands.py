@@ -97,7 +97,7 @@ def something_to_remove(request):
             assert tool(*line, folder=request.getfixturevalue("shop")).exit_code == 0
 
 
-ELSEWHERE = {"press"}
+ELSEWHERE = {"press", "serve"}
 """Commands that need a server, and that tests of their own run."""
 WITHOUT_PROJECT = {"init", "demo", "import", "services", "schema", "completion", "doctor"}
 

@@ -32,7 +32,7 @@ MOST_SUBSCRIPTIONS = 200
 AT_ONCE = 16
 GONE = (404, 410)
 LONGEST_BODY = 300
-CONTACT = "mailto:eventwire@localhost"
+CONTACT = "mailto:push@eventwire.example"
 
 
 class Subscription(Struct, frozen=True):

@@ -38,8 +38,12 @@ def open_socket(host: str, port: int) -> socket.socket:
 
 
 def hosts_of(url: str) -> Collection[str]:
-    """The names that requests for pages may be for: those of the address, and of this machine where it is one of its own."""
+    """The names that requests for pages may be for: those of the address, and of this machine where it is one of its own.
+    None in particular where the server listens at every address that the machine has.
+    """
     host = urlsplit(url).hostname or ""
+    if host in ("0.0.0.0", "::"):  # noqa: S104
+        return ()
     return {"localhost", "127.0.0.1", "::1", host} if is_loopback(host) else {host}
 
 

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from eventwire.journal.identifiers import first_id, number_of
-from eventwire.journal.store import Journal, Row
+from eventwire.journal.store import Journal, JournalError, Row
 from eventwire.server.entries import Entry, entry_of, searched_text
-from eventwire.server.store import keep_private
+from eventwire.server.store import StoreError, keep_private
 
 if TYPE_CHECKING:
     from eventwire.project.model import Project
@@ -32,8 +32,11 @@ SETTLED_SECONDS = 10.0
 """A run that is older than that is in the journal, if it ever will be: only those are indexed."""
 SCANNED = 1000
 """So many runs that are not indexed are looked at for one page."""
+CATEGORISED = 100
+"""So many of them are looked at for their categories."""
 BATCH = 100
 IDLE_SECONDS = 1.0
+TROUBLE_SECONDS = 30.0
 BUSY_RUNS = 50
 """With so many events on their way, the index takes a twentieth of the time; otherwise half of it."""
 BUSY_SECONDS = 5.0
@@ -109,14 +112,21 @@ class Timeline:
     """The timeline of one project. Its pages can be asked for from any thread."""
 
     def __init__(self, folder: Path, project: Callable[[], Project]) -> None:
-        """Open the index in a project's state folder; `project` gives the project as it is served. Raises JournalError."""
+        """Open the index in a project's state folder; `project` gives the project as it is served.
+
+        Raises JournalError, StoreError.
+        """
         self.path = folder / FILE_NAME
         self._project = project
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._closed = False
-        self._writer = self._open()
-        self._reader = connect(self.path)
+        try:
+            self._writer = self._open()
+            self._reader = connect(self.path)
+        except (sqlite3.Error, OSError) as error:
+            step = "See that the folder may be written to, and that the disk has room."
+            raise StoreError(f"The timeline's index {self.path} cannot be made: {error}.", next_step=step) from error
         self._journal = Journal(folder)
         self._counter = Journal(folder)
         self._counting = threading.Lock()
@@ -177,18 +187,23 @@ class Timeline:
             return Page([*found, *more], cursor)
 
     def categories(self, environment: str) -> list[str]:
-        """The categories that there are."""
+        """The categories that there are; of runs that are not indexed, those of the newest."""
         with self._lock:
-            rows = self._reader.execute(
-                "SELECT name FROM categories WHERE environment = ? ORDER BY name", (environment,)
-            )
-            return [name for (name,) in rows]
+            rows = self._reader.execute("SELECT name FROM categories WHERE environment = ?", (environment,))
+            found = {name for (name,) in rows}
+            newest = self._journal.runs(after=self._reach()[0], limit=CATEGORISED)
+        entries = [entry_of(self._project(), row) for row in newest if row["environment"] == environment]
+        return sorted(found | {each.category for each in entries if each.category})
 
     def entries(self, runs: Sequence[str]) -> list[Entry]:
         """The entries of runs, newest first."""
-        with self._lock:
-            rows = self._journal.runs_named(runs)
+        rows = self.rows(runs)
         return [entry_of(self._project(), rows[run]) for run in sorted(rows, reverse=True)]
+
+    def rows(self, runs: Sequence[str]) -> dict[str, Row]:
+        """Those runs that there are of several, as rows of the journal, by their ids."""
+        with self._lock:
+            return self._journal.runs_named(runs)
 
     def counts(self, environment: str, since: float) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
         """What came of runs and of deliveries since a moment (`Journal.count_runs`, `count_deliveries`)."""
@@ -226,7 +241,7 @@ class Timeline:
             "entries.status = ?": wish.status,
             "entries.event = ?": wish.event,
             "entries.context = ?": wish.context,
-            "entries.number < ?": number_of(before) if before else None,
+            "entries.number < ?": self._number(before) if before else None,
         }
         given = {clause: value for clause, value in given.items() if value is not None}
         tables, order = "entries", "entries.number"
@@ -234,17 +249,27 @@ class Timeline:
             tables, order = "search CROSS JOIN entries ON entries.number = search.rowid", "search.rowid"
             given |= {"search MATCH ?": match_of(wish)}
             if before:
-                given |= {"search.rowid < ?": number_of(before)}
+                given |= {"search.rowid < ?": self._number(before)}
         sql = f"SELECT run FROM {tables} WHERE {' AND '.join(given)} ORDER BY {order} DESC LIMIT ?"
         return [run for (run,) in self._reader.execute(sql, (*given.values(), limit))]
 
+    def _number(self, run: str) -> int:
+        """A run's number in the index."""
+        row = self._reader.execute("SELECT number FROM entries WHERE run = ?", (run,)).fetchone()
+        return int(row[0]) if row else number_of(run)
+
     # Writing
 
-    async def keep(self, under_way: Callable[[], int]) -> None:
+    async def keep(self, under_way: Callable[[], int], tell: Callable[[str], None]) -> None:
         """Index what comes in, and what was there before, for ever; `under_way` says how busy the server is."""
         while True:
             began = time.perf_counter()
-            done = await asyncio.to_thread(self.index_some)
+            try:
+                done = await asyncio.to_thread(self.index_some)
+            except (sqlite3.Error, OSError, JournalError) as error:
+                tell(f"The timeline's index {self.path} cannot be written: {error}. It is tried again in a while.")
+                await asyncio.sleep(TROUBLE_SECONDS)
+                continue
             spent = time.perf_counter() - began
             if not done:
                 await asyncio.sleep(IDLE_SECONDS)

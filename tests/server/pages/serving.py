@@ -132,6 +132,7 @@ class Served:
 
     def run(self, event: str, payload: Mapping[str, Any], environment: str = "test", **more: Any) -> RunRecord:
         """One event, run to its end."""
+        time.sleep(0.002)  # the ids of one millisecond are in any order
         incoming = IncomingEvent(event, payload, **{"source": "http", **more})
         record: RunRecord = self.wait(self.runner.pipelines[environment].run(incoming))
         return record

@@ -12,6 +12,8 @@ import pytest
 
 from eventwire.engine.run import IncomingEvent
 from eventwire.server.buttons import list_presses
+from eventwire.server.feed import Change
+from eventwire.server.pages.live import MOST_ENTRIES
 from tests.server.pages.conftest import Visitor
 from tests.server.pages.serving import BAKERY, CUSTOMER, served, until
 from tests.services.answering import answering
@@ -207,3 +209,18 @@ def test_who_watches_is_told_of_what_arrives(visitor):
         told = next(line for line in lines if line.startswith("event:"))
         assert told == "event: entries"
         assert "Ana Souza" in next(line for line in lines if "signed up" in line or "welcomed" in line)
+
+
+def test_of_very_many_the_newest_are_told_and_how_many_more(visitor):
+    with visitor.client.stream("GET", "/live?environment=test", headers={"accept": "text/event-stream"}) as stream:
+        lines = stream.iter_lines()
+        assert next(lines) == "retry: 2000"
+        feed = visitor.server.runner.feed
+        runs = [visitor.server.run("welcomed", {"name": f"n{number}"}).id for number in range(MOST_ENTRIES)]
+
+        def publish():
+            for number in range(500):
+                feed.publish(Change("accepted", runs[number % len(runs)], "welcomed", "test"))
+
+        visitor.server.loop.call_soon_threadsafe(publish)
+        assert "more events came in meanwhile" in next(line for line in lines if "left-out" in line)

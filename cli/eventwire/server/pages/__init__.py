@@ -39,7 +39,9 @@ class Pages:
     def start(self) -> None:
         """Begin with what goes on by itself: the timeline's index, and telling those who watch."""
         self._going_on = [
-            self.site.in_background(self.site.timeline.keep(lambda: self.site.runner.under_way), "timeline"),
+            self.site.in_background(
+                self.site.timeline.keep(lambda: self.site.runner.under_way, self.site.runner.tell), "timeline"
+            ),
             self.site.in_background(self.live.keep(), "live pages"),
         ]
 
@@ -55,7 +57,7 @@ class Pages:
 def make_pages(runner: Runner, *, sign_in: SignIn | None = None, allowed_hosts: Collection[str] = ()) -> Pages:
     """The pages of a served project. `allowed_hosts` are those that buttons of others may call although they are private.
 
-    Raises JournalError, MissingExtra.
+    Raises JournalError, StoreError.
     """
     return Pages(Site(runner, sign_in or SignIn(), allowed_hosts))
 
@@ -71,8 +73,8 @@ def make_application(site: Site, watching: live.Live) -> Starlette:
         route("/live", watching.stream),
         route("/notice", timeline.notice),
         route("/event/{run}", event.show),
-        route("/event/{run}/press/{button}", event.confirm_press, role=Role.OPERATOR),
-        route("/event/{run}/press/{button}", event.press, "POST", Role.OPERATOR),
+        route("/event/{run}/press/{button:path}", event.confirm_press, role=Role.OPERATOR),
+        route("/event/{run}/press/{button:path}", event.press, "POST", Role.OPERATOR),
         route("/event/{run}/replay", event.plan, role=Role.OPERATOR),
         route("/event/{run}/replay", event.replay, "POST", Role.OPERATOR),
         route("/event/{run}/resolve", event.resolve, "POST", Role.OPERATOR),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response, StreamingResponse
 
-from eventwire.server.entries import Entry
+from eventwire.errors import EventwireError
 from eventwire.server.feed import Change
 from eventwire.server.pages.site import Site, Visit
 
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
 FIRST_SECONDS = 0.3
 SECONDS_A_WATCHER = 0.003
 """With a thousand watching, each is told every three seconds: telling all of them takes what a few events take."""
-MOST_ENTRIES = 40
-"""Of more changes at once only the newest are sent: older ones would not be on the first page."""
+MOST_ENTRIES = 20
+"""Of more changes at once only the newest are sent, with how many more there were: nobody reads them as they fly past."""
 MOST_UNREAD = 16
 KEEP_ALIVE_SECONDS = 15.0
-LONGEST_SECONDS = 900.0
+LONGEST_SECONDS = 300.0
 """After that a page connects again, and shows that it is still signed in."""
 MOST_WATCHERS = 5000
 
@@ -36,6 +37,8 @@ class Live:
         """Each with what it watches: an environment, or a run."""
         self._runs: dict[str, dict[str, None]] = {}
         """By environment, the runs that have changed."""
+        self._accepted: dict[str, int] = {}
+        """By environment, how many are new."""
         self._changed: set[str] = set()
         self._is_reloaded = False
 
@@ -46,7 +49,7 @@ class Live:
             try:
                 while True:
                     await asyncio.sleep(max(FIRST_SECONDS, len(self._watchers) * SECONDS_A_WATCHER))
-                    await self._tell()
+                    await self._tell_or_say_why_not()
             finally:
                 gathering.cancel()
 
@@ -63,6 +66,8 @@ class Live:
                 if each.environment:
                     runs = self._runs.setdefault(each.environment, {})
                     runs[each.run] = None
+                    if each.kind == "accepted":
+                        self._accepted[each.environment] = self._accepted.get(each.environment, 0) + 1
                     while len(runs) > MOST_ENTRIES:
                         del runs[next(iter(runs))]
 
@@ -74,23 +79,33 @@ class Live:
         if runs:
             self._site.in_background(self._site.pusher.push_all(self._site.timeline, runs), "notifications")
 
+    async def _tell_or_say_why_not(self) -> None:
+        try:
+            await self._tell()
+        except (EventwireError, sqlite3.Error) as error:
+            self._site.runner.tell(f"Open pages cannot be told of what has changed: {error}")
+
     async def _tell(self) -> None:
         runs, self._runs = self._runs, {}
+        accepted, self._accepted = self._accepted, {}
         changed, self._changed = self._changed, set()
         is_reloaded, self._is_reloaded = self._is_reloaded, False
         watched = set(self._watchers.values())
         messages = {run: message("changed", run) for run in changed & watched}
         for environment in runs.keys() & watched:
-            entries = await asyncio.to_thread(self._site.timeline.entries, list(runs[environment]))
-            messages[environment] = self._entries_message(entries)
+            text = await asyncio.to_thread(self._draw, list(runs[environment]), accepted.get(environment, 0))
+            messages[environment] = message("entries", text)
         note = message("reloaded", "") if is_reloaded else b""
         for queue, what in list(self._watchers.items()):
             told = messages.get(what, b"") + note
             if told:
                 put(queue, told)
 
-    def _entries_message(self, entries: Sequence[Entry]) -> bytes:
-        return message("entries", self._site.render("entries.html", entries=entries))
+    def _draw(self, runs: list[str], accepted: int) -> str:
+        entries = self._site.timeline.entries(runs)
+        left_out = max(0, accepted - len(entries))
+        buttons = self._site.entry_buttons(entries)
+        return self._site.render("entries.html", entries=entries, left_out=left_out, buttons=buttons)
 
     async def stream(self, site: Site, visit: Visit) -> Response:
         """`GET /live`: what changes in an environment, or of one run, as server-sent events."""

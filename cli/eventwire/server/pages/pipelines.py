@@ -151,7 +151,9 @@ class Sheet:
         columns = max((node.x for node in self.nodes), default=0) + WIDTH
         height = max(node.y for node in self.nodes) + HEIGHT + MARGIN
         left_out = len(self.event.filters) - len(filters)
-        return Drawing(self.event, self.nodes, self.edges, columns + MARGIN, height, count, left_out)
+        # read out as it is seen: from left to right
+        nodes = sorted(self.nodes, key=lambda node: (node.x, node.y))
+        return Drawing(self.event, nodes, self.edges, columns + MARGIN, height, count, left_out)
 
     def place_accounts(self, accounts: Mapping[str, Sequence[Node]], rows: int) -> None:
         """The service accounts, each once, beside the actions that go through it; and the events that actions raise."""
@@ -207,9 +209,10 @@ def told(count: Count, operation: str) -> str:
     """What an action does, and what came of it lately."""
     if not count.total:
         return operation
-    problems = [f"{count.failed:,} failed"] if count.failed else []
-    problems += [f"{count.unknown:,} unknown"] if count.unknown else []
-    return " · ".join([operation, f"{count.total:,}", *problems])
+    problems = [
+        f"{number:,} {word}" for number, word in ((count.failed, "failed"), (count.unknown, "unknown")) if number
+    ]
+    return f"{operation} · {count.total:,}" + (f", {', '.join(problems)}" if problems else "")
 
 
 def shorten(text: str, room: int) -> str:

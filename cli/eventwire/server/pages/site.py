@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Collection, Mapping
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +18,8 @@ from eventwire.errors import EventwireError, UsageError
 from eventwire.project.locate import state_folder
 from eventwire.project.model import ENVIRONMENTS
 from eventwire.server.bodies import read_form
+from eventwire.server.entries import Entry
+from eventwire.server.event_buttons import ShownButton, buttons_of, shown_buttons
 from eventwire.server.pages.counts import Counts
 from eventwire.server.pages.drawing import make_templates
 from eventwire.server.problems import Refusal, problem_of
@@ -115,6 +118,9 @@ class Site:
                 response = await handler(self, visit)
             except EventwireError as error:
                 response = self.error_page(visit, error)
+            except Exception as error:
+                self.runner.tell(f"The page {request.url.path} failed with {type(error).__name__}: {error}")
+                response = self.error_page(visit, Refusal("bug", "eventwire failed. This is a bug in eventwire."))
             asked = request.query_params.get("environment")
             if asked in ENVIRONMENTS:
                 self.set_cookie(response, self.environment_cookie, asked)
@@ -145,6 +151,15 @@ class Site:
         """A template's text."""
         project, warning = self.runner.project, self.runner.warning
         return self.templates.get_template(name).render(project=project, warning=warning, **values)
+
+    def entry_buttons(self, entries: Sequence[Entry]) -> dict[str, list[ShownButton]]:
+        """The buttons of those entries that have some, with how they stand, by their runs."""
+        rows = self.timeline.rows([each.run for each in entries if each.has_buttons])
+        now, project = time.time(), self.runner.project
+        return {
+            run: shown_buttons(self.runner.store, row, buttons_of(project, row).buttons, now)
+            for run, row in rows.items()
+        }
 
     def error_page(self, visit: Visit, error: EventwireError) -> Response:
         """What went wrong, with the next step."""

@@ -35,6 +35,7 @@ def draw(site: Site, visit: Visit) -> Response:
         before=before,
         days=[(name, threads_of(entries, wish)) for name, entries in by_day(page.entries, ended)],
         older=page.older,
+        buttons=site.entry_buttons(page.entries),
         categories=site.timeline.categories(wish.environment),
         statuses=STATUSES,
         events=list(site.runner.project.events),

@@ -66,6 +66,8 @@ function arrive(html) {
   const parts = document.createElement("template");
   parts.innerHTML = html;
   const arrived = all(".entry", parts.content);
+  const leftOut = find(".left-out", parts.content);
+  if (leftOut) find("[data-left-out]").replaceChildren(leftOut);
   if (!find("[data-newest]") || arrived.some((each) => isNew(each) && each.dataset.day !== find("[data-newest]").dataset.day)) return refresh();
   let count = 0;
   for (const entry of arrived.reverse()) {
@@ -91,7 +93,15 @@ function replaceEntry(known, entry) {
   if (hadFocus) find(".title", entry).focus();
 }
 
+// a category that is new can be chosen, too
+function offerCategory(entry) {
+  const name = find(".head a.chip", entry);
+  const choice = find("select[name=category]");
+  if (name && choice && ![...choice.options].some((each) => each.value === name.textContent)) choice.add(new Option(name.textContent));
+}
+
 function place(entry) {
+  offerCategory(entry);
   const newest = find("[data-newest]");
   const thread = entry.dataset.context && find(`.thread[data-thread="${CSS.escape(entry.dataset.context)}"]`, newest);
   const list = thread ? find(".entries", thread) : newest;
@@ -128,7 +138,9 @@ async function look() {
     if (same) same.open = each.open;
   }
   const focused = part.contains(document.activeElement) && pathTo(document.activeElement, part);
+  const scrolled = all(".drawing", part).map((each) => each.scrollLeft);
   part.replaceWith(document.adoptNode(fresh));
+  all(".drawing", fresh).forEach((each, position) => { each.scrollLeft = scrolled[position] || 0; });
   htmx.process(fresh);
   if (focused) focused(fresh);
 }
