@@ -181,6 +181,25 @@ def test_one_that_was_interrupted_goes_on_with_the_same_command(orders, signals)
     assert orders.history("--status", "failed") == []
 
 
+def test_an_interrupted_again_goes_on_with_what_it_had_not_come_to(orders):
+    runs = [failed_run(orders, number) for number in range(5)]
+    orders.server.held.clear()
+    running = orders.start("replay", "--event", "order", "--again", "--yes", "--concurrency", "2")
+    orders.requests(7)
+    running.send_signal(2)
+    until(lambda: b"Stopping" in running.stderr.readline())
+    orders.server.held.set()
+    code, printed, _ = ended(running)
+    assert code == 130
+    assert b"3 are left; eventwire replay --again @.eventwire/replay-again.txt goes on with them." in printed
+    done = replay(orders, "--again", "@.eventwire/replay-again.txt", "--yes", "--json")
+    assert sorted(each["original"] for each in done.document["runs"]) == runs[2:]
+    assert sorted(orders.kept()) == sorted(2 * list(range(5)))
+    assert not (orders.folder / ".eventwire" / "replay-again.txt").exists()
+    gone = replay(orders, "--again", "@.eventwire/replay-again.txt", "--yes")
+    assert (gone.exit_code, "does not hold what an interrupted replay leaves" in gone.stderr) == (2, True)
+
+
 def test_one_that_was_killed_sends_nothing_until_it_was_recovered(orders):
     orders.write(method="POST")
     run = failed_run(orders)

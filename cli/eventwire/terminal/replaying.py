@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,7 +18,9 @@ from eventwire.engine.pipeline import NotRecorded, Pipeline
 from eventwire.engine.replay import Change, ReplayPlan, Step, originals, plan_replay, replay
 from eventwire.engine.selection import Selection
 from eventwire.errors import EventwireError, ExitCode, UsageError
+from eventwire.journal.identifiers import new_run_id
 from eventwire.journal.store import Journal, Row
+from eventwire.project.files import write_atomically
 from eventwire.project.model import ENVIRONMENTS
 from eventwire.terminal.history import open_journal, read_moment
 from eventwire.terminal.loop import Stopping, run_until_done
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
 SHOWN_PLANS = 50
 """So many runs' plans are drawn; of more, only the sums."""
 MOST_RUNS = 1_000_000
+AGAIN_FILE = "replay-again.txt"
 MARKS = {
     Change.SAME: ("again", "name"),
     Change.CHANGED: ("changed", "warn"),
@@ -122,7 +127,7 @@ def check_filters(names: Sequence[str], plans: Sequence[ReplayPlan]) -> None:
 
 def chosen_runs(journal: Journal, wish: Wish) -> list[Row]:
     """The runs that are named, or found by what was said of them. Raises UsageError."""
-    rows = [find_run(journal, run) for run in wish.runs]
+    rows = [row for run in wish.runs for row in runs_named(journal, run)]
     if not wish.runs:
         rows = journal.runs(
             event=wish.event,
@@ -132,6 +137,30 @@ def chosen_runs(journal: Journal, wish: Wish) -> list[Row]:
             limit=MOST_RUNS,
         )
     return originals(rows, journal.run)
+
+
+def runs_named(journal: Journal, name: str) -> list[Row]:
+    """The run of a name; of `@FILE`, which an interrupted `--again` leaves, those that it had not come to. Raises
+    UsageError.
+    """
+    if not name.startswith("@"):
+        return [find_run(journal, name)]
+    try:
+        begun, *runs = Path(name[1:]).read_text(encoding="utf-8").split()
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"The file {name[1:]} does not hold what an interrupted replay leaves.",
+            next_step="Name the runs themselves.",
+        ) from error
+    rows = [find_run(journal, run) for run in runs]
+    return [row for row in rows if not any(each["id"] > begun for each in journal.replays(row["id"]))]
+
+
+def keep_what_is_sent_again(journal: Journal, plans: Sequence[ReplayPlan]) -> Path:
+    """A file of the runs that are about to be sent anew: what is sent already does not tell where that had come to."""
+    path = journal.folder / AGAIN_FILE
+    write_atomically(path, "\n".join([new_run_id(), *(each.original["id"] for each in plans if each.sends)]) + "\n")
+    return path
 
 
 def confirm(session: Session, plans: Sequence[ReplayPlan], wish: Wish) -> None:
@@ -156,6 +185,7 @@ def carry_out(session: Session, project: Project, journal: Journal, wish: Wish, 
     """Replay what there is to send; print what came of it."""
     told: list[dict[str, Any]] = []
     stopped = False
+    begun = keep_what_is_sent_again(journal, plans) if wish.again else None
     for environment in ENVIRONMENTS:
         mine = [each for each in plans if each.sends and each.original["environment"] == environment]
         if mine and not stopped:
@@ -168,13 +198,22 @@ def carry_out(session: Session, project: Project, journal: Journal, wish: Wish, 
     document = {"runs": told, "skipped": [each.as_dict() for each in plans if not each.sends], "left": left}
     lines = [paragraph(line, session.width) for line in outcomes_of(told)]
     figures = ", ".join(f"{count} {status}" for status, count in counts.items())
-    rest = f" {left} are left; the same command goes on with them." if left else ""
+    rest = f" {left} are left; {how_to_go_on(session, begun)} goes on with them." if left else ""
+    if begun and not left:
+        begun.unlink(missing_ok=True)
     session.result(
         document, "\n".join([*lines, f"{len(told)} run{'s' * (len(told) != 1)} replayed: {figures or 'none'}.{rest}"])
     )
     if stopped:
         return ExitCode.INTERRUPTED
     return ExitCode.DONE if set(counts) <= {"succeeded"} else ExitCode.ACTION
+
+
+def how_to_go_on(session: Session, begun: Path | None) -> str:
+    """What finishes a replay that was interrupted."""
+    if begun is None:
+        return "the same command"
+    return f"eventwire replay --again @{os.path.relpath(begun, session.working_folder)}"
 
 
 def outcomes_of(told: Sequence[Mapping[str, Any]]) -> Iterator[str]:
