@@ -191,7 +191,7 @@ def test_an_interrupted_again_goes_on_with_what_it_had_not_come_to(orders):
     orders.server.held.set()
     code, printed, _ = ended(running)
     assert code == 130
-    assert b"3 are left; eventwire replay --again @.eventwire/replay-again.txt goes on with them." in printed
+    assert "3 are left; eventwire replay --again @.eventwire/replay-again.txt goes on with them." in printed
     done = replay(orders, "--again", "@.eventwire/replay-again.txt", "--yes", "--json")
     assert sorted(each["original"] for each in done.document["runs"]) == runs[2:]
     assert sorted(orders.kept()) == sorted(2 * list(range(5)))
