@@ -132,11 +132,7 @@ class Api:
                 next_step="Leave it out: each event's source and id are its key.",
             )
         prepared = self.prepare_all(events, key, idempotency_key, is_batch)
-        accepted = (
-            await asyncio.gather(*map(self.runner.admit, prepared))
-            if is_batch
-            else [await self.runner.admit(prepared[0])]
-        )
+        accepted = await self.runner.admit_all(prepared) if is_batch else [await self.runner.admit(prepared[0])]
         prefer = request.all(b"prefer")
         if prefer and (preferences := read_preferences(prefer)).respond_async:
             for each in accepted:

@@ -112,10 +112,11 @@ class Serving:
         waiting.cancel()
         for each in server.servers:
             each.close()  # nothing new
-        await self.runner.stop(GRACE_SECONDS)
+        await self.runner.drain(GRACE_SECONDS)
         server.should_exit = True
         server.force_exit = self._is_cut_off
         await serving
+        self.runner.close()
         return self._is_cut_off
 
     def _stop(self) -> None:
