@@ -97,7 +97,9 @@ async def deliver(delivery: Delivery, course: Course, begun: float, tried: Attem
     """
     outcome = cut_off(NOT_FINISHED, DeliveryStatus.FAILED)
     try:
-        if delivery.due_at is not None and await ends_within(course.leaving, seconds_until_due(delivery.due_at, delivery)):
+        if delivery.due_at is not None and await ends_within(
+            course.leaving, seconds_until_due(delivery.due_at, delivery)
+        ):
             return ended(delivery, course, begun, outcome | {"status": DeliveryStatus.PLANNED})
         while True:
             tried = tried or await attempt_in_turn(delivery, course)

@@ -192,8 +192,8 @@ class Runner:
         failed = next((each for each in results if isinstance(each, BaseException)), None)
         if failed is None:
             return accepted
-        for each in accepted:
-            self.finish_later(each)
+        for one in accepted:
+            self.finish_later(one)
         raise failed
 
     async def _admit(self, prepared: Prepared) -> Accepted:
@@ -418,7 +418,7 @@ class Runner:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, EventwireError):
-            self.tell(f"eventwire failed in \"{task.get_name()}\" with {type(error).__name__}: {error}")
+            self.tell(f'eventwire failed in "{task.get_name()}" with {type(error).__name__}: {error}')
 
 
 def is_stopping() -> Refusal:
