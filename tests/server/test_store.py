@@ -69,8 +69,9 @@ def test_an_id_is_claimed_once_and_forgotten_after_a_while(store):
     assert not store.claim_id("hook", "1", now=59, keep_seconds=60)
     assert store.claim_id("other", "1", now=59, keep_seconds=60)
     assert store.claim_id("hook", "1", now=61, keep_seconds=60)
-    store.release_id("hook", "1")
-    assert store.claim_id("hook", "1", now=61, keep_seconds=60)
+    assert store.has_seen("hook", "1", now=62, keep_seconds=60)
+    assert not store.has_seen("hook", "1", now=200, keep_seconds=60)
+    assert not store.has_seen("hook", "2", now=62, keep_seconds=60)
 
 
 def claim(folder, results):

@@ -438,14 +438,26 @@ class Pipeline:
     @contextmanager
     def under_way(self) -> Iterator[None]:
         """A run is under way: stopping waits for it."""
-        self._runs += 1
-        self._idle.clear()
+        self.enter()
         try:
             yield
         finally:
-            self._runs -= 1
-            if not self._runs:
-                self._idle.set()
+            self.leave()
+
+    def enter(self) -> None:
+        """A run is under way, until `leave`: for one that is accepted here and finished elsewhere."""
+        self._runs += 1
+        self._idle.clear()
+
+    def leave(self) -> None:
+        """What `enter` said of a run is over."""
+        self._runs -= 1
+        if not self._runs:
+            self._idle.set()
+
+    async def is_idle_within(self, seconds: float) -> bool:
+        """Whether every run that is under way ends within a time."""
+        return await ends_within(self._idle, seconds)
 
     def track(self, delivery: Future[Any]) -> None:
         """Remember a running delivery until it ends, so that it can be stopped."""
@@ -460,7 +472,7 @@ class Pipeline:
         if leave_retries:
             self.leave_retries()
         # runs and not deliveries: one that is being journaled has none yet
-        await ends_within(self._idle, grace_seconds)
+        await self.is_idle_within(grace_seconds)
         self.cut_off()
 
     def leave_retries(self) -> None:

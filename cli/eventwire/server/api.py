@@ -12,15 +12,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from eventwire.accounts.source_secrets import find_source_secrets
-from eventwire.engine.pipeline import LOG_EVENT
+from eventwire.engine.pipeline import LOG_EVENT, KeyReused
 from eventwire.engine.run import IncomingEvent
 from eventwire.engine.stored import record_of
 from eventwire.errors import EventwireError, PayloadError, did_you_mean
+from eventwire.language.lazy_pattern import lazy_pattern
 from eventwire.language.payloads import encode_json_bytes, read_payload
 from eventwire.project.sources import KINDS
 from eventwire.server import cloud_events
 from eventwire.server.asyncapi import asyncapi
 from eventwire.server.bodies import LIMIT_BYTES
+from eventwire.server.controls import one_line
 from eventwire.server.keys import ApiKey, bearer_key, check_key
 from eventwire.server.log_body import payload_of, read_log
 from eventwire.server.openapi import openapi
@@ -29,11 +31,13 @@ from eventwire.server.rates import Rates
 from eventwire.server.request_headers import read_idempotency_key, read_preferences
 from eventwire.server.requests import Answer, Receive, Request, Scope, Send, json_answer
 from eventwire.server.runner import Accepted, Prepared, Runner
+from eventwire.server.sources import KEEP_SECONDS
 from eventwire.server.sources import receive as receive_webhook
 
 KEY_SECONDS = 2.0
 """So long a key that was found good counts without another look: after that, one that was removed does not."""
 MOST_KEYS = 10_000
+HOST = lazy_pattern(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?|\[[0-9a-fA-F:.]{2,45}\](:[0-9]{1,5})?")
 Handler = Callable[[Request, str], Awaitable[Answer]]
 
 
@@ -67,7 +71,7 @@ class Api:
         except EventwireError as error:
             answer = refusal(error, request)
         except Exception as error:
-            self.runner.tell(f"A request to {request.path} failed with {type(error).__name__}: {error}")
+            self.runner.tell(one_line(f"A request to {request.path[:200]} failed with {type(error).__name__}: {error}"))
             answer = refusal(error, request)
         await answer.send(send)
 
@@ -132,11 +136,7 @@ class Api:
                 next_step="Leave it out: each event's source and id are its key.",
             )
         prepared = self.prepare_all(events, key, idempotency_key, is_batch)
-        accepted = (
-            await asyncio.gather(*map(self.runner.admit, prepared))
-            if is_batch
-            else [await self.runner.admit(prepared[0])]
-        )
+        accepted = await self.runner.admit_all(prepared) if is_batch else [await self.runner.admit(prepared[0])]
         prefer = request.all(b"prefer")
         if prefer and (preferences := read_preferences(prefer)).respond_async:
             for each in accepted:
@@ -242,7 +242,7 @@ class Api:
             secrets = await asyncio.to_thread(find_source_secrets, plan.source, project.name, self.runner.environ)
             received = receive_webhook(plan, secrets, store, request.headers, body, time.time())
         except EventwireError as error:
-            self.runner.tell(f"The source {name} refused a request: {error.message}")
+            self.runner.tell(one_line(f"The source {name} refused a request: {error.message}"))
             raise
         if received.answer is not None:
             return json_answer(200, received.answer)
@@ -250,10 +250,13 @@ class Api:
             return json_answer(200, {"raised": None, "why": received.nothing})
         try:
             accepted = await self.runner.raise_event(received.event)
-        except BaseException:
-            if received.claimed is not None:
-                store.release_id(name, received.claimed)
-            raise
+        except KeyReused:
+            return json_answer(200, {"raised": None, "why": "duplicate"})
+        # noted only now: an id that is noted, and whose event a crash kept out of the journal, would never be raised
+        if received.id is not None:
+            store.claim_id(name, received.id, time.time(), KEEP_SECONDS)
+        if accepted.first is not None:
+            return json_answer(200, {"raised": None, "why": "duplicate"})
         return json_answer(202, {"raised": received.event.name, "id": accepted.id})
 
     # Documents
@@ -302,8 +305,9 @@ def matches(path: str, prefix: str) -> bool:
 
 def address_of(request: Request) -> str | None:
     """Where the server was reached at."""
-    host = request.headers.get("host")
-    return f"{request.headers.get('x-forwarded-proto', 'http')}://{host}" if host else None
+    host = request.headers.get("host", "")
+    scheme = "https" if request.headers.get("x-forwarded-proto") == "https" else "http"
+    return f"{scheme}://{host}" if HOST.fullmatch(host) else None
 
 
 def refusal(error: Exception, request: Request) -> Answer:

@@ -35,6 +35,7 @@ TITLES: Mapping[str, tuple[int, str]] = {
     "credential": (503, "A credential is missing"),
     "journal": (503, "The journal cannot be written"),
     "server-store": (503, "The server's file cannot be written"),
+    "stopping": (503, "The server is stopping"),
     "project": (503, "The project is wrong"),
 }
 """Each code with its usual status, and its title."""

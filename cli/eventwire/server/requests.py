@@ -37,7 +37,7 @@ class Request:
     async def body(self, limit_bytes: int) -> bytes:
         """The body, unpacked. Raises UnreadableBody where it is too large, or cut off."""
         length = self.headers.get("content-length", "")
-        if length.isdigit() and int(length) > limit_bytes:
+        if length.isascii() and length.isdigit() and (len(length) > 18 or int(length) > limit_bytes):
             raise too_large(limit_bytes)
         message = await self._receive()
         body: bytes = message.get("body", b"")

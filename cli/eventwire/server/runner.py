@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
 from eventwire.accounts.source_secrets import find_source_secrets
 from eventwire.engine.delivery import Delivery
 from eventwire.engine.observer import Observer
-from eventwire.engine.pipeline import NotRecorded, Pipeline
+from eventwire.engine.pipeline import KeyReused, NotRecorded, Pipeline
 from eventwire.engine.record import RunRecord
 from eventwire.engine.retention import keep_forgetting
 from eventwire.engine.run import IncomingEvent, NewRun
@@ -23,6 +24,7 @@ from eventwire.project.model import ENVIRONMENTS, Project
 from eventwire.project.read import read_project
 from eventwire.project.sources import KINDS
 from eventwire.project.toml import PROJECT_FILE
+from eventwire.server.controls import printable
 from eventwire.server.feed import Change, Feed
 from eventwire.server.folders import FolderReader, run_folder
 from eventwire.server.problems import Refusal
@@ -30,13 +32,19 @@ from eventwire.server.schedules import run_schedule
 from eventwire.server.sources import RaisedEvent, SourcePlan
 from eventwire.server.store import Store
 
+Result = TypeVar("Result")
 Tell = Callable[[str], None]
 MOST_UNDER_WAY = 20_000
 """So many events may be on their way; more are asked to come again in a moment."""
+FORGET_SECONDS = 3600.0
 LOOK_SECONDS = 1.0
 """How often the project's file, and runs that others left over, are looked for."""
 RECOVER_SECONDS = 5.0
+MOST_RECOVERING = 2_000
 RECOVERED_AT_ONCE = 32
+BREATH_SECONDS = 0.01  # between so many, for requests to be answered
+SETTLE_SECONDS = 5.0
+"""So long what was cut off has to record its outcome."""
 
 
 class Prepared(Struct, frozen=True):
@@ -87,7 +95,7 @@ class Runner:
         """
         self.folder = folder
         self.environ = environ
-        self.tell = tell
+        self.tell: Tell = lambda line: tell(printable(line))
         self.project: Project = read_project(folder)
         self.journal = Journal(state_folder(folder))
         self.store = Store(state_folder(folder))
@@ -97,6 +105,10 @@ class Runner:
         self.pipelines = self._make_pipelines(self.project)
         self.source_plans = self._plan_sources(self.project)
         self.under_way = 0
+        """How many events are being accepted, or have not ended."""
+        self._in_use: set[Pipeline] = set(self.pipelines.values())
+        """Pipelines that are not closed: those of projects before this one, too, while their runs have not ended."""
+        self._stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._source_tasks: list[asyncio.Task[Any]] = []
         self._recovering: set[str] = set()
@@ -109,19 +121,48 @@ class Runner:
         self._keep(self._watch_file(), "watch the project file")
         self._start_sources()
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether nothing new is taken any more."""
+        return self._stopping.is_set()
+
     async def stop(self, grace_seconds: float) -> None:
         """Take nothing new, give what runs its grace time, leave retries to the next process, and close everything."""
+        await self.drain(grace_seconds)
+        self.close()
+
+    async def drain(self, grace_seconds: float) -> None:
+        """Take nothing new, give what runs its grace time, and leave retries to the next process. What there is can still be
+        read.
+        """
+        self._stopping.set()
         for task in [*self._source_tasks, *(each for each in self._tasks if not each.get_name().startswith("run "))]:
             task.cancel()
-        await asyncio.gather(*(each.stop(grace_seconds, leave_retries=True) for each in self.pipelines.values()))
-        await asyncio.gather(*self._tasks, *self._source_tasks, return_exceptions=True)
-        await asyncio.gather(*(each.close() for each in self.pipelines.values()))
+        in_use = list(self._in_use)
+        await asyncio.gather(*(each.stop(grace_seconds, leave_retries=True) for each in in_use))
+        await self._settle(in_use)
+        left = {*self._tasks, *self._source_tasks}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        await asyncio.gather(*(each.close() for each in in_use))
+
+    async def _settle(self, pipelines: Sequence[Pipeline]) -> None:
+        """Wait until what was cut off has recorded its outcome, and cut off what has begun meanwhile."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE_SECONDS):
+                for each in pipelines:
+                    while not await each.is_idle_within(LOOK_SECONDS / 20):
+                        each.cut_off()
+
+    def close(self) -> None:
+        """Close the files. Runs that have not ended are the next process's."""
         self.journal.close()
         self.store.close()
 
     def cut_off(self) -> None:
         """Cut off every running delivery at once."""
-        for pipeline in self.pipelines.values():
+        for pipeline in self._in_use:
             pipeline.cut_off()
 
     # Events
@@ -132,36 +173,90 @@ class Runner:
         return Prepared(pipeline, pipeline.make_run(incoming))
 
     async def admit(self, prepared: Prepared) -> Accepted:
-        """Journal an event; nothing is sent yet. Raises JournalError, KeyReused, and Refusal where too many are under way."""
-        if self.under_way >= MOST_UNDER_WAY:
+        """Journal an event; nothing is sent yet. It is under way from now on, until `finish` or `finish_later` has brought it
+        to its end. Raises JournalError, KeyReused, and Refusal where nothing is taken at the moment.
+        """
+        self._refuse_more(1)
+        self._enter(prepared.pipeline)
+        return await self._admit(prepared)
+
+    async def admit_all(self, prepared: Sequence[Prepared]) -> list[Accepted]:
+        """Journal several events. Where one cannot be, those that are in the journal go on in the background, so that sending
+        all of them again completes them. Raises what `admit` does.
+        """
+        self._refuse_more(len(prepared))
+        for each in prepared:
+            self._enter(each.pipeline)
+        results = await asyncio.gather(*map(self._admit, prepared), return_exceptions=True)
+        accepted = [each for each in results if isinstance(each, Accepted)]
+        failed = next((each for each in results if isinstance(each, BaseException)), None)
+        if failed is None:
+            return accepted
+        for one in accepted:
+            self.finish_later(one)
+        raise failed
+
+    async def _admit(self, prepared: Prepared) -> Accepted:
+        try:
+            return Accepted(prepared.pipeline, prepared.run, await prepared.pipeline.accept(prepared.run))
+        except BaseException:
+            self._leave(prepared.pipeline)
+            raise
+
+    def _refuse_more(self, count: int) -> None:
+        """Raise Refusal where so many more events are not taken."""
+        if self.is_stopping:
+            raise is_stopping()
+        if self.under_way + count > MOST_UNDER_WAY:
             raise Refusal(
                 "too-many-requests",
                 "More events are on their way than can be worked off.",
                 next_step="Send it again in a moment.",
                 headers={"retry-after": "1"},
             )
-        return Accepted(prepared.pipeline, prepared.run, await prepared.pipeline.accept(prepared.run))
+
+    def _enter(self, pipeline: Pipeline) -> None:
+        """An event is under way: neither stopping nor another project closes its pipeline before it has ended."""
+        self.under_way += 1
+        pipeline.enter()
+
+    def _leave(self, pipeline: Pipeline) -> None:
+        self.under_way -= 1
+        pipeline.leave()
 
     async def finish(self, accepted: Accepted) -> RunRecord:
-        """Bring an accepted run to its end, or wait for the first with its key. Raises NotRecorded."""
-        self.under_way += 1
+        """Bring an accepted run to its end, or wait for the first with its key. Raises NotRecorded, and Refusal where the
+        server stops before the first has ended.
+        """
         try:
             if accepted.first is not None:
-                return await accepted.pipeline.await_first(accepted.run, accepted.first)
+                return await self._await_first(accepted.pipeline, accepted.run, accepted.first)
             return await accepted.pipeline.finish(accepted.run)
         finally:
-            self.under_way -= 1
+            self._leave(accepted.pipeline)
+
+    async def _await_first(self, pipeline: Pipeline, run: NewRun, first: str) -> RunRecord:
+        """The record of the first run with a key, which another process may have, for hours."""
+        waiting = self._keep(pipeline.await_first(run, first), f"run {first}")
+        stopping = asyncio.create_task(self._stopping.wait(), name="wait for the end")
+        try:
+            await asyncio.wait([waiting, stopping], return_when=asyncio.FIRST_COMPLETED)
+            if not waiting.done():
+                raise is_stopping()
+            return waiting.result()
+        finally:
+            stopping.cancel()
 
     def finish_later(self, accepted: Accepted) -> None:
         """Bring an accepted run to its end in the background; nothing is left to do where its key was used before, or where
         it has ended already.
         """
-        if accepted.first is not None:
-            return
-        if accepted.run.is_ended:
-            accepted.pipeline.observer.ended(accepted.run.report([]))
-        else:
+        if accepted.first is None and not accepted.run.is_ended:
             self._keep(self._finish_and_tell(accepted), f"run {accepted.run.id}")
+            return
+        if accepted.first is None:
+            accepted.pipeline.observer.ended(accepted.run.report([]))
+        self._leave(accepted.pipeline)
 
     async def raise_event(self, raised: RaisedEvent) -> Accepted:
         """Accept what a source raises; its run goes on in the background. Raises what `prepare` and `admit` raise."""
@@ -173,29 +268,51 @@ class Runner:
         return accepted
 
     async def _raise(self, raised: RaisedEvent) -> None:
-        await self.raise_event(raised)
+        """Accept what a schedule or a folder raises, whole: one that ends in the middle of it leaves no event behind that is in
+        the journal, and that nobody runs.
+        """
+        # its id came before, when what it says was still made another way: it was taken then
+        with suppress(KeyReused):
+            await asyncio.shield(self._keep(self.raise_event(raised), "run of a source"))
 
     async def _finish_and_tell(self, accepted: Accepted) -> None:
         try:
             await self.finish(accepted)
-        except NotRecorded as error:
+        except (NotRecorded, Refusal) as error:
             self.tell(str(error))
 
     # What goes on by itself
 
     async def _recover_for_ever(self) -> None:
         """Bring runs to their end that no living process runs: of a crash, of `--detach`, of another that stopped."""
+        told = ""
         while True:
-            for row in self.journal.abandoned():
-                if row["id"] not in self._recovering and len(self._recovering) < RECOVERED_AT_ONCE:
-                    self._recovering.add(row["id"])
-                    self._keep(self._recover(row["id"], row["environment"]), f"run {row['id']}")
+            try:
+                await self._recover_abandoned()
+                told = ""
+            except EventwireError as error:
+                if str(error) != told:
+                    told = str(error)
+                    self.tell(told)
             await asyncio.sleep(RECOVER_SECONDS)
 
+    async def _recover_abandoned(self) -> None:
+        found = [row for row in self.journal.abandoned() if row["id"] not in self._recovering]
+        room = MOST_RECOVERING - len(self._recovering)
+        for count, row in enumerate(found[: max(0, room)], start=1):
+            self._recovering.add(row["id"])
+            self._keep(self._recover(row["id"], row["environment"]), f"run {row['id']}")
+            if count % RECOVERED_AT_ONCE == 0:
+                await asyncio.sleep(BREATH_SECONDS)
+
     async def _recover(self, run: str, environment: str) -> None:
+        pipeline = self.pipelines[environment]
         try:
-            record = await self.pipelines[environment].recover(run)
-            if record is not None:
+            if self.is_stopping:
+                return
+            with pipeline.under_way():
+                record = await pipeline.recover(run)
+            if record is not None and not any(each.is_waiting for each in record.actions):
                 self.tell(f"Run {run} of {record.event} had not ended; it has now: {record.status}.")
         except EventwireError as error:
             self.tell(str(error))
@@ -203,7 +320,12 @@ class Runner:
             self._recovering.discard(run)
 
     async def _forget_for_ever(self) -> None:
-        await keep_forgetting(self.journal, lambda: self.project.retention_days)
+        while True:
+            try:
+                await keep_forgetting(self.journal, lambda: self.project.retention_days)
+            except EventwireError as error:
+                self.tell(f"Old runs could not be removed, and are tried again in an hour. {error}")
+                await asyncio.sleep(FORGET_SECONDS)
 
     async def _watch_file(self) -> None:
         while True:
@@ -235,8 +357,13 @@ class Runner:
         self._start_sources()
         self.tell(f"{PROJECT_FILE} has changed; the project is served as it is now.")
         self.feed.publish(Change("reloaded", "", "", ""))
+        self._in_use.update(self.pipelines.values())
         for pipeline in before.values():
-            self._keep(pipeline.close_when_idle(), "close")
+            self._keep(self._close_when_idle(pipeline), "close")
+
+    async def _close_when_idle(self, pipeline: Pipeline) -> None:
+        await pipeline.close_when_idle()
+        self._in_use.discard(pipeline)
 
     def _make_pipelines(self, project: Project) -> dict[str, Pipeline]:
         observer = Publisher(self.feed)
@@ -280,8 +407,25 @@ class Runner:
             return None
         return found.st_mtime_ns, found.st_size
 
-    def _keep(self, work: Any, name: str) -> None:
-        """Let something go on in the background."""
+    def _keep(self, work: Coroutine[Any, Any, Result], name: str) -> asyncio.Task[Result]:
+        """Let something go on in the background; what fails with a bug is told, where nobody waits for it."""
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, EventwireError):
+            self.tell(f'eventwire failed in "{task.get_name()}" with {type(error).__name__}: {error}')
+
+
+def is_stopping() -> Refusal:
+    """What is answered once nothing new is taken."""
+    return Refusal(
+        "stopping",
+        "The server is stopping.",
+        next_step="Send it again in a moment, with the same Idempotency-Key where it has one.",
+        headers={"retry-after": "1", "connection": "close"},
+    )

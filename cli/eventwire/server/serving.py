@@ -7,7 +7,7 @@ import ipaddress
 import signal
 import socket
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +23,8 @@ from eventwire.server.users import list_users
 
 GRACE_SECONDS = 10.0
 BACKLOG = 2048
+ANSWER_SECONDS = 2
+"""So long, once all runs have ended, somebody who sends slowly or reads slowly holds up the end."""
 
 
 def open_socket(host: str, port: int) -> socket.socket:
@@ -45,6 +47,15 @@ def hosts_of(url: str) -> Collection[str]:
     if host in ("0.0.0.0", "::"):  # noqa: S104
         return ()
     return {"localhost", "127.0.0.1", "::1", host} if is_loopback(host) else {host}
+
+
+def allow_many_files() -> None:
+    """Let the process have as many connections as the machine allows it: 1,024 files are the usual begin."""
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # macOS says "infinity", and means less
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def refuse_exposed(host: str, store: Store) -> None:
@@ -124,24 +135,30 @@ class Serving:
         The first signal takes nothing new, and gives what runs its grace time. `ready` is called once requests are
         answered.
         """
+        from eventwire.server.protocol import close_slow
+
         server = web_server(self._application)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop)
+        allow_many_files()
         self.runner.start()
         self._pages.start()
         serving = asyncio.create_task(server.serve(sockets=[self._socket]), name="server")
         loop.call_soon(ready)  # the socket listens already: who comes now is answered in a moment
         waiting = asyncio.create_task(self._stopping.wait(), name="wait for a signal")
+        closing = asyncio.create_task(close_slow(server.server_state.connections), name="close the slow")
         await asyncio.wait([serving, waiting], return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         for each in server.servers:
             each.close()  # nothing new
-        await self._pages.stop()
-        await self.runner.stop(GRACE_SECONDS)
+        await self.runner.drain(GRACE_SECONDS)
+        await self._pages.stop()  # which lets those who watch go
         server.should_exit = True
         server.force_exit = self._is_cut_off
         await serving
+        closing.cancel()
+        self.runner.close()
         return self._is_cut_off
 
     def _stop(self) -> None:
@@ -155,8 +172,10 @@ class Serving:
 
 
 def web_server(application: Any) -> Any:
-    """uvicorn, set up for events: the fast parser, no log line a request, signals left to others."""
+    """uvicorn, set up for events: the fast parser with bounds, no log line a request, signals left to others."""
     import uvicorn
+
+    from eventwire.server.protocol import Protocol
 
     class Server(uvicorn.Server):
         @contextmanager
@@ -166,12 +185,14 @@ def web_server(application: Any) -> Any:
     return Server(
         uvicorn.Config(
             application,
-            http="httptools",
+            http=Protocol,
             ws="none",
             lifespan="off",
-            log_level="error",
+            # every error is told by the application itself, in a line without a request's secrets
+            log_level="critical",
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=int(GRACE_SECONDS) + 5,
+            # by then every run has ended, and only answers are on their way
+            timeout_graceful_shutdown=ANSWER_SECONDS,
         )
     )

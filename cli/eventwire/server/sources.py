@@ -58,8 +58,8 @@ class Received(Struct, frozen=True):
     """What the provider wants to hear, where it asks rather than tells: Slack's challenge."""
     nothing: str | None = None
     """Why nothing was raised: `condition` (it does not hold) or `duplicate` (the id came before)."""
-    claimed: str | None = None
-    """The id that was claimed, to be released with `Store.release_id` where the event is not accepted."""
+    id: str | None = None
+    """What tells it from every other; to be noted with `Store.claim_id` once the event is accepted."""
 
 
 class SourcePlan:
@@ -188,9 +188,9 @@ def receive(
     event = plan.raise_event(inbound, now=now, id=id, textual=textual)
     if event is None:
         return Received(nothing="condition")
-    if id is not None and not store.claim_id(plan.source.name, id, now, KEEP_SECONDS):
+    if id is not None and store.has_seen(plan.source.name, id, now, KEEP_SECONDS):
         return Received(nothing="duplicate")
-    return Received(event=event, claimed=id)
+    return Received(event=event, id=id)
 
 
 def id_of(kind: str, body: Mapping[str, Any]) -> str | None:

@@ -203,10 +203,10 @@ class Store:
             claimed = connection.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", (source, id, now))
             return claimed.rowcount == 1
 
-    def release_id(self, source: str, id: str) -> None:
-        """Let an id come again, because what came with it could not be accepted."""
-        with self.transaction() as connection:
-            connection.execute("DELETE FROM seen WHERE source = ? AND id = ?", (source, id))
+    def has_seen(self, source: str, id: str, now: float, keep_seconds: float) -> bool:
+        """Whether an id of a source has come before."""
+        sql = "SELECT 1 FROM seen WHERE source = ? AND id = ? AND at >= ?"
+        return self.first(sql, (source, id, now - keep_seconds)) is not None
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
