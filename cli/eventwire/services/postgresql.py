@@ -101,15 +101,11 @@ async def connect(credentials: Credentials) -> Server:
         pool = await asyncpg.create_pool(**how, min_size=1, max_size=POOL_SIZE, server_settings=named)
         # opens nothing yet
         batches = await asyncpg.create_pool(
-            **how, min_size=0, max_size=TOGETHER_POOL_SIZE, server_settings=named | patience, reset=leave_as_it_is
+            **how, min_size=0, max_size=TOGETHER_POOL_SIZE, server_settings=named | patience
         )
     except Exception as error:
         raise translate(error, address, sent=False) from error
     return Server(pool, batches, address, pooled=pooled)
-
-
-async def leave_as_it_is(connection: Any) -> None:
-    """Nothing but inserts of eventwire's own making goes over it, so that no round trip is spent on resetting it."""
 
 
 async def set_up(connection: Any) -> None:
