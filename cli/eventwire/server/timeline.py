@@ -210,6 +210,14 @@ class Timeline:
         with self._counting:
             return self._counter.count_runs(environment, since), self._counter.count_deliveries(environment, since)
 
+    def dead_letters(
+        self, *, environment: str, event: str | None, status: str, before: str | None, limit: int
+    ) -> list[tuple[Row, list[Row]]]:
+        """The newest runs with actions that failed or are unknown, each with those actions, as rows of the journal."""
+        with self._counting:
+            rows = self._counter.runs(environment=environment, event=event, status=status, before=before, limit=limit)
+            return [(row, self._counter.open_ends(row["id"], status)) for row in rows]
+
     def _reach(self) -> tuple[str | None, str | None]:
         """The newest run that is indexed, and the oldest one where older ones are still to be."""
         found = dict(self._reader.execute("SELECT name, run FROM progress").fetchall())
