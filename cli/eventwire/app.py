@@ -191,8 +191,17 @@ def main(arguments: Sequence[str] | None = None, session: Session | None = None)
             return tell_bug(session, error)
         session.drop_stdout()
         return tell(session, OutputError(error))
+    except UnicodeEncodeError as error:
+        if not any(map(is_no_text, arguments)):
+            return tell_bug(session, error)
+        return tell(session, UsageError("An argument is no text in UTF-8.", next_step="Write it in UTF-8."))
     except Exception as error:
         return tell_bug(session, error)
+
+
+def is_no_text(argument: str) -> bool:
+    """Whether an argument holds bytes that are no UTF-8; as the name of a file it may."""
+    return any("\ud800" <= each <= "\udfff" for each in argument)
 
 
 def before_separator(arguments: Sequence[str]) -> Sequence[str]:

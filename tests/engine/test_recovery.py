@@ -159,7 +159,7 @@ def test_a_clock_that_jumps_neither_loses_nor_holds_a_retry(machine, monkeypatch
     monkeypatch.setattr("eventwire.engine.delivery.ends_within", quick)
     (record,) = machine.recover()
     assert record.status == "succeeded"
-    assert max(asked) <= 3600
+    assert max(asked, default=0) <= 3600
 
 
 def test_too_old_a_delivery_is_tried_no_more(machine):

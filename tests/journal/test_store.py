@@ -270,3 +270,13 @@ def test_others_who_look_at_the_same_moment_are_not_taken_for_the_owner(tmp_path
     with (folder / "dead").open("rb") as looking:
         flock(looking, LOCK_SH)
         assert not is_alive(tmp_path, "dead")
+
+
+def test_a_value_that_cannot_be_written_does_not_take_its_neighbours_along(journal):
+    async def together():
+        runs = [journal.begin(accepted(run, key=key), []) for run, key in (("r1", "a"), ("r2", "\ud800"), ("r3", "b"))]
+        return await asyncio.gather(*runs, return_exceptions=True)
+
+    outcomes = asyncio.run(together())
+    assert [type(each) for each in outcomes] == [type(None), UnicodeEncodeError, type(None)]
+    assert others_view(journal, "SELECT id FROM runs ORDER BY id") == [("r1",), ("r3",)]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any, NamedTuple
 
 
@@ -33,6 +33,9 @@ class Answering:
         self.received: list[Received] = []
         self.answers: list[tuple[int, dict[str, str], Any]] = [(200, {}, {"ok": True})]
         self.url = ""
+        self.held = Event()
+        """While it is clear, nothing is answered."""
+        self.held.set()
 
     def next(self) -> tuple[int, dict[str, str], Any]:
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
@@ -48,6 +51,7 @@ def answering(tls: ssl.SSLContext | None = None) -> Iterator[Answering]:
         def handle_any(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
             state.received.append(Received(self.command, self.path, self.headers.items(), body))
+            state.held.wait(30)
             status, headers, answer = state.next()
             content = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
             self.send_response(status)
@@ -58,7 +62,8 @@ def answering(tls: ssl.SSLContext | None = None) -> Iterator[Answering]:
             self.send_header("content-length", str(len(content)))
             self.end_headers()
             if self.command != "HEAD":
-                self.wfile.write(content)
+                with suppress(ConnectionError):  # whoever asked may have been killed in the meantime
+                    self.wfile.write(content)
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = handle_any
 

@@ -44,7 +44,8 @@ def replay(
     """The plan comes first: by today's project, which actions are sent as they were, which differently, which are new,
     which no longer; then --yes. What succeeded is skipped, so that an interrupted replay goes on when it is asked for
     again; what is unknown may have happened, and is sent only where its run is named or --status unknown asks for it.
-    Idempotency keys are kept: a service that knows a key does nothing twice.
+    Idempotency keys are kept: a service that knows a key does nothing twice. An interrupted --again names the file, @FILE,
+    of what it had not come to.
     """
     from eventwire.terminal.replaying import Wish, replay_runs
 

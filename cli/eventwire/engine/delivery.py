@@ -182,8 +182,13 @@ async def comes_due(delivery: Delivery, due_at: float, course: Course) -> bool:
     """Wait for the next attempt of a delivery that was left over; False where it is left to another process once more, as
     it stands in the journal.
     """
+    seconds = seconds_until_due(due_at, delivery)
+    if not seconds:
+        return True
+    if delivery.record.error and not course.leaving.is_set():
+        course.observer.retrying(delivery, Unavailable(str(delivery.record.error["message"])), seconds)
     try:
-        return not await ends_within(course.leaving, seconds_until_due(due_at, delivery))
+        return not await ends_within(course.leaving, seconds)
     except asyncio.CancelledError:
         return False
 

@@ -458,10 +458,14 @@ class Pipeline:
         Where retries are left, those that wait for one are left to another process at once.
         """
         if leave_retries:
-            self._leaving.set()
+            self.leave_retries()
         # runs and not deliveries: one that is being journaled has none yet
         await ends_within(self._idle, grace_seconds)
         self.cut_off()
+
+    def leave_retries(self) -> None:
+        """Leave what waits for another attempt, now or later, to another process."""
+        self._leaving.set()
 
     def cut_off(self) -> None:
         """Cut off every running delivery at once; each still records its outcome. What is accepted from now on, an event

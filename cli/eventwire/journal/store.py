@@ -460,7 +460,7 @@ class Journal:
             translated(self.path),
             closing(self._reader.execute(MAY_HAVE_OPEN_ENDS[status], (before, since, before, since))) as candidates,
         ):
-            while len(found) < limit and (some := candidates.fetchmany(LOOKED_AT_TOGETHER)):
+            while len(found) < limit and (some := candidates.fetchmany(min(2 * limit, LOOKED_AT_TOGETHER))):
                 ids = json_array([row["id"] for row in some])
                 found += self._rows(sql, (ids, *given.values(), limit - len(found)))
         return found

@@ -132,7 +132,7 @@ def commit(connection: sqlite3.Connection, group: Sequence[Batch], last: str) ->
         return [changed(connection, group[0])]
     try:
         write_together(connection, group, last)
-    except sqlite3.Error as error:
+    except Exception as error:  # also what Python says of a value that cannot be written
         if len(group) == 1:
             return [(group[0], None, error)]
         return write_one_by_one(connection, group)
@@ -159,20 +159,20 @@ def write_one_by_one(connection: sqlite3.Connection, group: Sequence[Batch]) -> 
         with transaction(connection):
             for batch in group:
                 outcomes.append((batch, None, write_in_savepoint(connection, batch)))
-    except sqlite3.Error as error:
+    except Exception as error:
         return [(batch, None, failed or error) for batch, _, failed in outcomes] + [
             (batch, None, error) for batch in group[len(outcomes) :]
         ]
     return outcomes
 
 
-def write_in_savepoint(connection: sqlite3.Connection, batch: Batch) -> sqlite3.Error | None:
-    """Write one batch; what it raised, where it was undone. Raises sqlite3.Error where the transaction is lost too."""
+def write_in_savepoint(connection: sqlite3.Connection, batch: Batch) -> Exception | None:
+    """Write one batch; what it raised, where it was undone. Raises it where the transaction is lost too."""
     connection.execute("SAVEPOINT batch")
     try:
         for sql, parameters in batch.statements:
             connection.execute(sql, parameters)
-    except sqlite3.Error as error:
+    except Exception as error:
         if not connection.in_transaction:
             raise
         connection.execute("ROLLBACK TO batch")

@@ -27,6 +27,7 @@ from eventwire.terminal.loop import Stopping
 from eventwire.terminal.recovering import recovering
 from eventwire.terminal.running import Wish, everything_raised
 from eventwire.terminal.session import Session, is_terminal
+from eventwire.terminal.tables import say_whole
 from eventwire.terminal.waterfall import milliseconds
 
 KeyOf = Callable[[Mapping[str, Any]], str | None]
@@ -62,7 +63,7 @@ class Tally:
             return
         self.problems.append({"line": line, "message": message, "run": run})
         if not session.json:
-            session.say(f"line {line}: {message}")
+            say_whole(session, f"line {line}: {message}")
         if len(self.problems) == TOLD:
             session.say(f"Further problems are counted, not told: these were the first {TOLD}.")
 
@@ -103,6 +104,7 @@ async def run_each(
             except JournalError as error:
                 # what cannot be recorded is not sent: the rest would fare no better
                 tally.broken = tally.broken or error
+                lines.end()
                 tally.add("failed")
                 tally.add_problem(session, number, error.message)
             advance(len(line))
@@ -166,7 +168,14 @@ def key_template(event: Event, key: str | None) -> KeyOf:
             " ".join(each.message for each in findings) or f'Every event would have the same idempotency key, "{key}".',
             next_step="Make it of what tells the events apart: --key 'order-{id}'",
         )
-    return lambda payload: str(template.render(payload, {}))
+
+    def key_of(payload: Mapping[str, Any]) -> str:
+        made = str(template.render(payload, {}))
+        if not made:
+            raise Rejected("Its idempotency key is empty.")
+        return made
+
+    return key_of
 
 
 def sentence_of(error: EventwireError) -> str:
@@ -288,4 +297,4 @@ def tell(session: Session, tally: Tally, duration_ms: float) -> None:
     counts = ", ".join(f"{count} {name}" for name, count in tally.counts.items() if count)
     rate = tally.events / duration_ms * 1000 if duration_ms else 0
     took = f"in {milliseconds(duration_ms)} ({rate:,.0f} a second)"
-    session.result(document, f"{tally.events} events {took}: {counts or 'nothing to do'}")
+    session.result(document, f"{tally.events} event{'s' * (tally.events != 1)} {took}: {counts or 'nothing to do'}")

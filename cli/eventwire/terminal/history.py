@@ -74,7 +74,7 @@ def show_history(
         finally:
             journal.close()
     document = {"runs": [summary_of(row) | dead_letters_of(bad.get(row["id"], ())) for row in runs]}
-    session.result(document, draw_history(session, runs, bad))
+    session.result(document, draw_history(session, runs, bad, status))
 
 
 def dead_letters_of(deliveries: Sequence[Row]) -> dict[str, Any]:
@@ -97,25 +97,34 @@ def summary_of(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def draw_history(session: Session, runs: Sequence[Row], bad: Mapping[str, Sequence[Row]]) -> str:
+def draw_history(session: Session, runs: Sequence[Row], bad: Mapping[str, Sequence[Row]], status: str | None) -> str:
     """The runs as a table; below it, what failed or is unknown of each, and what to do about it."""
-    from eventwire.terminal.tables import draw_table
+    from eventwire.terminal.tables import draw_table, paragraph
 
     if not runs:
-        return "No runs are found. Run an event with: eventwire run EVENT"
+        return nothing_found(status)
     rows = [
         [local(row["received_at"]), row["event"], row["environment"], row["status"], took(row), row["id"]]
         for row in runs
     ]
     table = draw_table(session, ["When", "Event", "Environment", "Status", "Took", "Run"], rows)
-    lines = [
-        f"{run}  {row['filter']}/{row['name']}: {(decode(row['error']) or {}).get('message', row['status'])}"
-        for run, deliveries in bad.items()
-        for row in deliveries
-    ]
+    lines: list[str] = []
+    for run, deliveries in bad.items():
+        told = [
+            f"  {row['filter']}/{row['name']}: {(decode(row['error']) or {}).get('message', row['status'])}"
+            for row in deliveries
+        ]
+        lines += [run, *(paragraph(line, session.width, "    ") for line in told)]
     if not lines:
         return table
     return "\n".join([table, "", *lines, "", "See what would be sent again with: eventwire replay --plan RUN"])
+
+
+def nothing_found(status: str | None) -> str:
+    """What stands in the place of the runs where there are none."""
+    if status in OPEN_ENDS:
+        return f"No run has an action that {'has failed' if status == 'failed' else 'is unknown'} and was not settled since."
+    return "No runs are found. Run an event with: eventwire run EVENT"
 
 
 def took(row: Mapping[str, Any]) -> str:
@@ -176,20 +185,32 @@ def draw_record(
     """One run as text."""
     from eventwire.terminal.explanation import draw_explanations
     from eventwire.terminal.requests import draw_deliveries
+    from eventwire.terminal.tables import paragraph
     from eventwire.terminal.waterfall import Canvas, draw_run
 
     canvas = Canvas(session.width, session.style, session.shows_unicode)
+    facts = paragraph("; ".join(facts_of(inspected.row)), session.width).split("\n")
     left_out = record.filter_count - len(record.filters)
+
+    def dim(line: str) -> str:
+        return canvas.style(line, "dim")
+
     more = f"\n{left_out} more filters did not match; of so many, those are not kept." if left_out else ""
     parts = [
-        f"{draw_run(record, canvas)}\n{canvas.style('; '.join(facts_of(inspected.row)), 'dim')}",
-        "\n".join([*lines_of(inspected), *(f"account {name}: {limit}" for name, limit in limits.items())]),
+        "\n".join([draw_run(record, canvas, has_ended=inspected.row["status"] != "running"), *map(dim, facts)]),
+        "\n".join(paragraph(line, session.width) for line in [*lines_of(inspected), *told_of(limits)]),
         f"{canvas.style('payload', 'bold')}\n{encode_json(payload, indent=True)}",
         draw_explanations(record, canvas) + more,
         draw_deliveries(record, canvas),
         ways_on(record),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def told_of(limits: Mapping[str, str]) -> Iterator[str]:
+    """The limits of accounts, a line each."""
+    for name, limit in limits.items():
+        yield f"account {name}: {limit}"
 
 
 def facts_of(row: Row) -> list[str]:
@@ -215,7 +236,8 @@ def lines_of(inspected: Inspected) -> Iterator[str]:
             yield f"{each['filter']}/{each['name']}: the next attempt is due at {local(each['due_at'])}"
         if each["resolution"] is not None:
             said = decode(each["resolution"])
-            yield f"{each['filter']}/{each['name']}: {said['by']} said at {said['at']} that it is {said['as']}"
+            verdict = "is done" if said["as"] == "done" else "has failed"
+            yield f"{each['filter']}/{each['name']}: {said['by']} said at {said['at']} that it {verdict}"
     for each in inspected.children:
         yield f"{each['raised_by']} raised {each['event']}: run {each['id']}"
     for each in decode(inspected.row["not_raised"]) or []:

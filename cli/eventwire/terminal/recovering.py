@@ -18,6 +18,7 @@ from eventwire.project.model import ENVIRONMENTS
 from eventwire.terminal.loop import Stopping, run_until_done
 from eventwire.terminal.project import open_project
 from eventwire.terminal.retrying import RetryDisplay
+from eventwire.terminal.tables import say_whole
 
 if TYPE_CHECKING:
     from eventwire.terminal.session import Session
@@ -42,6 +43,8 @@ async def recovering(session: Session, pipeline: Pipeline, stopping: Stopping) -
     try:
         yield
         if task is not None:
+            # nobody who ran one event waits for the retries of another
+            pipeline.leave_retries()
             await task
     finally:
         if forgetting is not None:
@@ -74,7 +77,7 @@ async def recover_all(session: Session, pipeline: Pipeline, rows: Sequence[Row],
                 session.say(error.message)
                 return error.record
         if record is not None and not session.json:
-            session.say(sentence_of(record))
+            say_whole(session, sentence_of(record))
         return record
 
     records = await asyncio.gather(*(recover_one(row) for row in rows))
@@ -85,10 +88,11 @@ def sentence_of(record: RunRecord) -> str:
     """What came of a run that was left over."""
     if waiting := sum(each.is_waiting for each in record.actions):
         actions = "1 action waits" if waiting == 1 else f"{waiting} actions wait"
-        return f"Run {record.id} of {record.event} has not ended yet: {actions} for another attempt."
+        return f"Run {record.id} of {record.event} has not ended yet: {actions} for another attempt. Wait for it with: eventwire recover"
     unknown = sum(each.status is DeliveryStatus.UNKNOWN for each in record.actions)
-    more = f"; {unknown} unknown: see eventwire inspect {record.id}" if unknown else ""
-    return f"Run {record.id} of {record.event} had not ended; it has now: {record.status}{more}."
+    more = f", {unknown} unknown" if unknown else ""
+    see = f" See what may have happened with: eventwire inspect {record.id}" if unknown else ""
+    return f"Run {record.id} of {record.event} had not ended; it has now: {record.status}{more}.{see}"
 
 
 def recover(session: Session) -> int:

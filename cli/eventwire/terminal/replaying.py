@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,13 +18,16 @@ from eventwire.engine.pipeline import NotRecorded, Pipeline
 from eventwire.engine.replay import Change, ReplayPlan, Step, originals, plan_replay, replay
 from eventwire.engine.selection import Selection
 from eventwire.errors import EventwireError, ExitCode, UsageError
+from eventwire.journal.identifiers import new_run_id
 from eventwire.journal.store import Journal, Row
+from eventwire.project.files import write_atomically
 from eventwire.project.model import ENVIRONMENTS
 from eventwire.terminal.history import open_journal, read_moment
 from eventwire.terminal.loop import Stopping, run_until_done
 from eventwire.terminal.project import open_project
 from eventwire.terminal.retrying import RetryDisplay
 from eventwire.terminal.session import is_terminal
+from eventwire.terminal.tables import paragraph
 
 if TYPE_CHECKING:
     from eventwire.project.model import Project
@@ -31,6 +36,7 @@ if TYPE_CHECKING:
 SHOWN_PLANS = 50
 """So many runs' plans are drawn; of more, only the sums."""
 MOST_RUNS = 1_000_000
+AGAIN_FILE = "replay-again.txt"
 MARKS = {
     Change.SAME: ("again", "name"),
     Change.CHANGED: ("changed", "warn"),
@@ -70,14 +76,20 @@ def replay_runs(session: Session, wish: Wish) -> int:
             "Which runs are to be replayed is not said.",
             next_step="Name runs, or choose with --status failed, --event E, --since 2h or --until T.",
         )
+    if wish.runs and (wish.event or wish.status or wish.since or wish.until):
+        raise UsageError(
+            "Runs are either named, or chosen by --event, --status, --since and --until.",
+            next_step="Leave out the names of the runs, or what chooses them.",
+        )
     journal = open_journal(project.folder)
     if journal is None:
         raise UsageError("Nothing has run yet, so there is nothing to replay.", next_step="See: eventwire run --help")
     try:
         plans = plan_all(session, project, journal, wish)
+        check_filters(wish.filters, plans)
         if wish.plan or not any(each.sends for each in plans):
             session.result({"runs": [each.as_dict() for each in plans]}, draw_plans(session, plans))
-            return ExitCode.DONE
+            return ExitCode.ERROR if not wish.plan and any(each.problem for each in plans) else ExitCode.DONE
         confirm(session, plans, wish)
         return carry_out(session, project, journal, wish, plans)
     finally:
@@ -99,9 +111,23 @@ def plan_all(session: Session, project: Project, journal: Journal, wish: Wish) -
     return [plan_replay(pipelines[row["environment"]], row, **options) for row in chosen_runs(journal, wish)]
 
 
+def check_filters(names: Sequence[str], plans: Sequence[ReplayPlan]) -> None:
+    """Make sure that each of `--filter` is of one of the runs. Raises UsageError."""
+    if not any(each.incoming for each in plans):
+        return
+    found = {step.filter for plan in plans for step in plan.steps}
+    found |= {f"{step.filter}/{step.action}" for plan in plans for step in plan.steps}
+    for name in names:
+        if name not in found:
+            raise UsageError(
+                f'None of these runs has a filter or an action "{name}" that could be sent.',
+                next_step="See what they have with: eventwire inspect RUN",
+            )
+
+
 def chosen_runs(journal: Journal, wish: Wish) -> list[Row]:
     """The runs that are named, or found by what was said of them. Raises UsageError."""
-    rows = [find_run(journal, run) for run in wish.runs]
+    rows = [row for run in wish.runs for row in runs_named(journal, run)]
     if not wish.runs:
         rows = journal.runs(
             event=wish.event,
@@ -111,6 +137,30 @@ def chosen_runs(journal: Journal, wish: Wish) -> list[Row]:
             limit=MOST_RUNS,
         )
     return originals(rows, journal.run)
+
+
+def runs_named(journal: Journal, name: str) -> list[Row]:
+    """The run of a name; of `@FILE`, which an interrupted `--again` leaves, those that it had not come to. Raises
+    UsageError.
+    """
+    if not name.startswith("@"):
+        return [find_run(journal, name)]
+    try:
+        begun, *runs = Path(name[1:]).read_text(encoding="utf-8").split()
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"The file {name[1:]} does not hold what an interrupted replay leaves.",
+            next_step="Name the runs themselves.",
+        ) from error
+    rows = [find_run(journal, run) for run in runs]
+    return [row for row in rows if not any(each["id"] > begun for each in journal.replays(row["id"]))]
+
+
+def keep_what_is_sent_again(journal: Journal, plans: Sequence[ReplayPlan]) -> Path:
+    """A file of the runs that are about to be sent anew: what is sent already does not tell where that had come to."""
+    path = journal.folder / AGAIN_FILE
+    write_atomically(path, "\n".join([new_run_id(), *(each.original["id"] for each in plans if each.sends)]) + "\n")
+    return path
 
 
 def confirm(session: Session, plans: Sequence[ReplayPlan], wish: Wish) -> None:
@@ -135,6 +185,7 @@ def carry_out(session: Session, project: Project, journal: Journal, wish: Wish, 
     """Replay what there is to send; print what came of it."""
     told: list[dict[str, Any]] = []
     stopped = False
+    begun = keep_what_is_sent_again(journal, plans) if wish.again else None
     for environment in ENVIRONMENTS:
         mine = [each for each in plans if each.sends and each.original["environment"] == environment]
         if mine and not stopped:
@@ -145,13 +196,29 @@ def carry_out(session: Session, project: Project, journal: Journal, wish: Wish, 
     counts = Counter(each["status"] for each in told)
     left = sum(each.sends for each in plans) - len(told)
     document = {"runs": told, "skipped": [each.as_dict() for each in plans if not each.sends], "left": left}
-    lines = [f"{each['run']} of {each['event']}: {each['status']}{each['why']}" for each in told if each["why"]]
+    lines = [paragraph(line, session.width) for line in outcomes_of(told)]
     figures = ", ".join(f"{count} {status}" for status, count in counts.items())
-    rest = f" {left} are left; the same command goes on with them." if left else ""
-    session.result(document, "\n".join([*lines, f"{len(told)} runs replayed: {figures or 'none'}.{rest}"]))
+    rest = f" {left} are left; {how_to_go_on(session, begun)} goes on with them." if left else ""
+    if begun and not left:
+        begun.unlink(missing_ok=True)
+    session.result(
+        document, "\n".join([*lines, f"{len(told)} run{'s' * (len(told) != 1)} replayed: {figures or 'none'}.{rest}"])
+    )
     if stopped:
         return ExitCode.INTERRUPTED
     return ExitCode.DONE if set(counts) <= {"succeeded"} else ExitCode.ACTION
+
+
+def how_to_go_on(session: Session, begun: Path | None) -> str:
+    """What finishes a replay that was interrupted."""
+    if begun is None:
+        return "the same command"
+    return f"eventwire replay --again @{os.path.relpath(begun, session.working_folder)}"
+
+
+def outcomes_of(told: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What came of replays that say why, a sentence each."""
+    return (f"{each['run']} of {each['event']}: {each['status']}{each['why']}" for each in told if each["why"])
 
 
 async def replay_all(
@@ -193,7 +260,7 @@ async def replay_one(pipeline: Pipeline, plan: ReplayPlan, only: Selection) -> d
     errors = [
         f"{each.name}: {each.error['message']}" for each in record.actions if each.error and each.status != "skipped"
     ]
-    why = f": {'; '.join(errors)}" if errors else ""
+    why = f": {' '.join(errors)}" if errors else ""
     return document | {"run": record.id, "status": str(record.status), "why": why}
 
 
@@ -224,7 +291,7 @@ def progress(session: Session, total: int) -> Iterator[Any]:
 def draw_plans(session: Session, plans: Sequence[ReplayPlan]) -> str:
     """What would be done, run by run; of many runs only the sums."""
     if not plans:
-        return "No run is found."
+        return "No run is found that fits. See the runs with: eventwire history"
     drawn = [draw_plan(session, each) for each in plans[:SHOWN_PLANS]]
     more = [f"… and {len(plans) - SHOWN_PLANS} more runs"] if len(plans) > SHOWN_PLANS else []
     return "\n".join([*drawn, *more, "", summary_of(plans)])
@@ -235,14 +302,18 @@ def draw_plan(session: Session, plan: ReplayPlan) -> str:
     row = plan.original
     head = f"{session.style(row['id'], 'bold')}  {row['event']}  {row['environment']}  {row['status']}"
     if plan.problem:
-        return f"{head}\n  {session.style('cannot be replayed', 'bad')}: {plan.problem}"
+        told = paragraph(f"  cannot be replayed: {plan.problem}", session.width, "    ")
+        return f"{head}\n{told.replace('cannot be replayed', session.style('cannot be replayed', 'bad'), 1)}"
     return "\n".join([head, *(line for step in plan.steps for line in draw_step(session, step))])
 
 
 def draw_step(session: Session, step: Step) -> Iterator[str]:
     """What would be done about one action."""
     word, colour = MARKS[step.change]
-    yield f"  {session.style(f'{word:<9}', colour)}  {step.filter}/{step.action}{f': {step.error}' if step.error else ''}"
+    told = paragraph(f"{step.filter}/{step.action}{f': {step.error}' if step.error else ''}", session.width - 13, "  ")
+    first, *rest = told.split("\n")
+    yield f"  {session.style(f'{word:<9}', colour)}  {first}"
+    yield from (f"{'':13}{line}" for line in rest)
     for line in step.diff:
         yield f"      {session.style(line, {'+': 'ok', '-': 'bad'}.get(line[:1], 'dim'))}"
 

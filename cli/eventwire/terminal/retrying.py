@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from eventwire.engine.observer import Observer
 from eventwire.terminal.session import is_terminal
+from eventwire.terminal.tables import say_whole
 
 if TYPE_CHECKING:
     from eventwire.engine.delivery import Delivery
@@ -40,7 +41,7 @@ class RetryDisplay(Observer):
             return
         message = getattr(error, "message", None) or str(error)
         if not self._counts_down:
-            self._session.say(f"{failed(delivery)}: {message} The next one follows in {delay_seconds:.1f} s.")
+            say_whole(self._session, f"{failed(delivery)}: {message} The next one follows in {delay_seconds:.1f} s.")
             return
         self._waiting[delivery.run, delivery.position] = (time.monotonic() + delay_seconds, delivery, message)
         if self._drawing is None or self._drawing.done():
@@ -88,4 +89,4 @@ def failed(delivery: Delivery) -> str:
 def line_of(seconds: float, delivery: Delivery, message: str) -> str:
     """One wait, its countdown first so that a narrow terminal shows it."""
     when = f"again in {seconds:4.1f} s" if seconds > 0 else "trying again"
-    return f"{when:<15}{failed(delivery)}: {message}"
+    return f"{when:<17}{failed(delivery)}: {message}"

@@ -22,6 +22,7 @@ from eventwire.terminal.questions import Question, choose, complete
 from eventwire.terminal.recovering import recovering
 from eventwire.terminal.retrying import RetryDisplay
 from eventwire.terminal.session import Session
+from eventwire.terminal.tables import say_whole
 
 # Up to this many filters are explained without being asked; explaining thousands would cost more than running them.
 EXPLAINED_FILTERS = 200
@@ -49,6 +50,11 @@ def run_event(session: Session, event: str | None, wish: Wish) -> int:
     asked = Question("event", "EVENT", choose("Which event?", list(project.events)))
     chosen = find_event(project, complete(session, {"event": event}, [asked])["event"])
     selection = select(chosen, wish.only)
+    if wish.key == "":
+        raise UsageError(
+            "The idempotency key is empty, so that every event would have the same.",
+            next_step="Write --key and a text of the event's own, or leave it out.",
+        )
     if wish.each and (wish.data or wish.settings):
         raise UsageError("--each takes its payloads from its file.", next_step="Leave out --data and --set.")
     payload = None if wish.each else read_given_payload(session, project, chosen, wish.data, wish.settings)
@@ -126,9 +132,9 @@ def say_what_waits(session: Session, record: RunRecord) -> None:
     """Tell of actions whose next attempt is left to others."""
     waiting = sum(each.is_waiting for each in record.actions)
     if waiting:
-        session.say(
-            f"{waiting} action{'s' * (waiting != 1)} of run {record.id} will be tried again by eventwire serve, or with: "
-            "eventwire recover"
+        actions = "1 action waits" if waiting == 1 else f"{waiting} actions wait"
+        say_whole(
+            session, f"{actions} for another attempt, by eventwire serve where it runs, or with: eventwire recover"
         )
 
 
@@ -142,7 +148,7 @@ def draw(session: Session, record: RunRecord, explain: bool) -> str:
     parts = [draw_run(record, canvas)]
     if explain:
         parts.append(draw_explanations(record, canvas))
-    if any(action.status is DeliveryStatus.PLANNED for action in record.actions):
+    if any(action.status is DeliveryStatus.PLANNED and not action.is_waiting for action in record.actions):
         parts.append(draw_requests(record, canvas))
     return "\n\n".join([*parts, *draw_raised(session, record)])
 

@@ -53,12 +53,12 @@ class Columns(Struct, frozen=True):
         return cls(name, does if fixed + does + 2 <= width else 0, 0, tries)
 
 
-def draw_run(record: RunRecord, canvas: Canvas) -> str:
+def draw_run(record: RunRecord, canvas: Canvas, *, has_ended: bool = True) -> str:
     """A run's record as text for people."""
     from textwrap import wrap
 
     columns = Columns.of(record, canvas.width)
-    lines = [headline(record, canvas), ""]
+    lines = [headline(record, canvas, has_ended), ""]
     others = [each for each in record.filters if not each.matched]
     for each in record.filters if len(others) <= MOST_OTHERS else record.matching:
         lines += draw_filter(each, record, columns, canvas)
@@ -68,9 +68,13 @@ def draw_run(record: RunRecord, canvas: Canvas) -> str:
     return "\n".join(lines)
 
 
-def headline(record: RunRecord, canvas: Canvas) -> str:
+def headline(record: RunRecord, canvas: Canvas, has_ended: bool) -> str:
     """What ran, where, and what came of it."""
-    if any(action.status is DeliveryStatus.PLANNED for action in record.actions):
+    if any(action.is_waiting for action in record.actions):
+        verdict, colour = "has not ended, waits for another attempt", "warn"
+    elif not has_ended:
+        verdict, colour = "has not ended", "warn"
+    elif any(action.status is DeliveryStatus.PLANNED for action in record.actions):
         verdict, colour = "dry run, nothing is sent", "name"
     elif not record.actions:
         verdict, colour = "no filter with actions matched", "warn"
@@ -158,7 +162,7 @@ def summary(record: RunRecord) -> str:
     """The figures of a run in a line."""
     count = record.filter_count
     filters = f"{len(record.matching)} of {count} filter{'s' * (count != 1)} matched"
-    if not record.slowest_ms:
+    if not record.slowest_ms or not record.duration_ms:
         return filters
     overhead = milliseconds(record.duration_ms - record.slowest_ms)
     return f"{filters}, slowest action {milliseconds(record.slowest_ms)}, overhead {overhead}"
