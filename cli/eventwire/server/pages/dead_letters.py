@@ -13,12 +13,11 @@ from eventwire.engine.replay import SENT, ReplayPlan, originals, plan_replay
 from eventwire.engine.stored import decode
 from eventwire.journal.store import Row
 from eventwire.server.entries import Entry, entry_of
-from eventwire.server.pages.event import WORDS, refuse_nothing, replay_one
+from eventwire.server.pages.event import WORDS, replay_one
 from eventwire.server.pages.site import Site, Visit
 from eventwire.server.problems import Refusal
 
 A_PAGE = 100
-AT_ONCE = 8
 KINDS = ("failed", "unknown")
 
 
@@ -70,11 +69,12 @@ async def plan(site: Site, visit: Visit) -> Response:
 
 
 async def replay(site: Site, visit: Visit) -> Response:
-    """`POST /dead-letters/replay`: the runs are replayed some at a time, after the page is there."""
+    """`POST /dead-letters/replay`: the replays are in the journal, and go on after the page is there."""
     plans = [each for each in await plans_of(site, visit) if each.sends]
     if not plans:
         raise Refusal("conflict", "There is nothing to send: everything is done, or not part of the project any more.")
-    site.in_background(replay_all(site, plans), "replay dead letters")
+    for each in plans:
+        await replay_one(site, each)
     return RedirectResponse("/dead-letters", 303)
 
 
@@ -90,15 +90,3 @@ async def plans_of(site: Site, visit: Visit) -> list[ReplayPlan]:
         plans.append(plan_replay(site.runner.pipelines[each["environment"]], each, repeats_unknown=unknown))
         await asyncio.sleep(0)  # events come first
     return plans
-
-
-async def replay_all(site: Site, plans: Sequence[ReplayPlan]) -> None:
-    """Carry out plans, some at once."""
-    slots = asyncio.Semaphore(AT_ONCE)
-
-    async def one(plan: ReplayPlan) -> None:
-        async with slots:
-            refuse_nothing(plan)
-            await replay_one(site, plan)
-
-    await asyncio.gather(*(one(each) for each in plans))
