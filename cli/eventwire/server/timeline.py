@@ -34,6 +34,7 @@ SCANNED = 1000
 """So many runs that are not indexed are looked at for one page."""
 CATEGORISED = 100
 """So many of them are looked at for their categories."""
+MOST_WORDS = 16
 BATCH = 100
 IDLE_SECONDS = 1.0
 TROUBLE_SECONDS = 30.0
@@ -81,7 +82,7 @@ class Wish(Struct, frozen=True):
     @property
     def words(self) -> list[str]:
         """The words that are searched for."""
-        return self.search.split()[:16]
+        return self.search.replace("\0", " ").split()[:MOST_WORDS]
 
     def fits(self, entry: Entry, text: Callable[[], str]) -> bool:
         """Whether an entry that is not indexed is asked for."""
