@@ -47,11 +47,11 @@ def in_base_32(number: int, highest: int) -> str:
 
 
 def number_of(run: str) -> int:
-    """A whole number for a run, in the order of their ids: the milliseconds, and 20 of the random bits."""
+    """A whole number of 63 bits for a run, in the order of their ids: the milliseconds, and 20 of the random bits."""
     value = 0
     for char in run[:26].ljust(26, "0"):
         value = value << 5 | DIGITS.get(char, 0)
-    return value >> 60
+    return min(value >> 60, (1 << 63) - 1)
 
 
 def delivery_key(run: str, filter_name: str, action: str) -> str:

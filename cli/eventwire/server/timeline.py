@@ -34,6 +34,7 @@ SCANNED = 1000
 """So many runs that are not indexed are looked at for one page."""
 CATEGORISED = 100
 """So many of them are looked at for their categories."""
+MOST_WORDS = 16
 BATCH = 100
 IDLE_SECONDS = 1.0
 TROUBLE_SECONDS = 30.0
@@ -81,7 +82,7 @@ class Wish(Struct, frozen=True):
     @property
     def words(self) -> list[str]:
         """The words that are searched for."""
-        return self.search.split()[:16]
+        return self.search.replace("\0", " ").split()[:MOST_WORDS]
 
     def fits(self, entry: Entry, text: Callable[[], str]) -> bool:
         """Whether an entry that is not indexed is asked for."""
@@ -209,6 +210,14 @@ class Timeline:
         """What came of runs and of deliveries since a moment (`Journal.count_runs`, `count_deliveries`)."""
         with self._counting:
             return self._counter.count_runs(environment, since), self._counter.count_deliveries(environment, since)
+
+    def dead_letters(
+        self, *, environment: str, event: str | None, status: str, before: str | None, limit: int
+    ) -> list[tuple[Row, list[Row]]]:
+        """The newest runs with actions that failed or are unknown, each with those actions, as rows of the journal."""
+        with self._counting:
+            rows = self._counter.runs(environment=environment, event=event, status=status, before=before, limit=limit)
+            return [(row, self._counter.open_ends(row["id"], status)) for row in rows]
 
     def _reach(self) -> tuple[str | None, str | None]:
         """The newest run that is indexed, and the oldest one where older ones are still to be."""

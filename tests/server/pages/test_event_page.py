@@ -149,6 +149,8 @@ def test_a_replay_shows_its_plan_then_sends_what_is_not_done(visitor):
     after = visitor.post(f"/event/{run}/replay").headers["location"]
     assert after != f"/event/{run}"
     assert f"A replay of {run}" in words(visitor.get(after))
+    journal = visitor.server.runner.journal
+    until(lambda: journal.run(after.removeprefix("/event/"))["status"] == "failed")
     assert "Replayed" in visitor.get(f"/event/{run}")
 
 

@@ -114,3 +114,34 @@ def test_only_images_over_https_are_loaded(visitor, image):
     log(visitor.server, name="picture", type="image", content=image, avatar=image)
     page = visitor.get("/")
     assert (f'src="{image}"' in page) == image.startswith("https")
+
+
+ODD = [
+    "%00",
+    "a%00b",
+    "%22",
+    "%22%22",
+    "*",
+    "-x",
+    "%5ea",
+    "a:b",
+    "(" * 50,
+    "%ff%fe",
+    "zzz" * 99,
+    "'",
+    "%E6%97%A5",
+    "AND",
+    "NEAR(a b)",
+]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_odd_addresses_are_answered(visitor, odd):
+    log(visitor.server, name="x")
+    index(visitor.server)
+    for name in ("search", "before", "category", "status", "event", "context", "environment"):
+        visitor.get(f"/?{name}={odd}")
+    for path in (f"/dead-letters?before={odd}&status={odd}&event={odd}", f"/pipelines?environment={odd}"):
+        visitor.get(path)
+    for path in (f"/event/{odd}", f"/event/{odd}/press/{odd}", f"/event/{odd}/replay"):
+        assert visitor.client.get(path).status_code == 404

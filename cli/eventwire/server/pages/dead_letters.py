@@ -13,12 +13,11 @@ from eventwire.engine.replay import SENT, ReplayPlan, originals, plan_replay
 from eventwire.engine.stored import decode
 from eventwire.journal.store import Row
 from eventwire.server.entries import Entry, entry_of
-from eventwire.server.pages.event import WORDS, refuse_nothing, replay_one
+from eventwire.server.pages.event import WORDS, replay_one
 from eventwire.server.pages.site import Site, Visit
 from eventwire.server.problems import Refusal
 
 A_PAGE = 100
-AT_ONCE = 8
 KINDS = ("failed", "unknown")
 
 
@@ -32,20 +31,18 @@ class Letter(Struct, frozen=True):
 async def show(site: Site, visit: Visit) -> Response:
     """`GET /dead-letters`."""
     kind = visit.text("status") if visit.text("status") in KINDS else "failed"
-    rows = site.runner.journal.runs(
+    # in a thread: it looks through all of them, and events go on coming in
+    rows = await asyncio.to_thread(
+        site.timeline.dead_letters,
         environment=visit.environment,
         event=visit.text("event") or None,
         status=kind,
         before=visit.text("before") or None,
         limit=A_PAGE + 1,
     )
-    letters = [
-        Letter(
-            entry_of(site.runner.project, row), [shown(each) for each in site.runner.journal.open_ends(row["id"], kind)]
-        )
-        for row in rows[:A_PAGE]
-    ]
-    older = rows[A_PAGE - 1]["id"] if len(rows) > A_PAGE else None
+    project = site.runner.project
+    letters = [Letter(entry_of(project, row), [shown(each) for each in bad]) for row, bad in rows[:A_PAGE]]
+    older = rows[A_PAGE - 1][0]["id"] if len(rows) > A_PAGE else None
     return site.page(
         visit, "dead_letters.html", letters=letters, kind=kind, kinds=KINDS, older=older, event=visit.text("event")
     )
@@ -58,7 +55,7 @@ def shown(row: Row) -> dict[str, Any]:
 
 async def plan(site: Site, visit: Visit) -> Response:
     """`GET /dead-letters/replay?run=…`: what would be sent again."""
-    plans = plans_of(site, visit)
+    plans = await plans_of(site, visit)
     sending = [each for each in plans if each.sends]
     return site.page(
         visit,
@@ -72,34 +69,24 @@ async def plan(site: Site, visit: Visit) -> Response:
 
 
 async def replay(site: Site, visit: Visit) -> Response:
-    """`POST /dead-letters/replay`: the runs are replayed some at a time, after the page is there."""
-    plans = [each for each in plans_of(site, visit) if each.sends]
+    """`POST /dead-letters/replay`: the replays are in the journal, and go on after the page is there."""
+    plans = [each for each in await plans_of(site, visit) if each.sends]
     if not plans:
         raise Refusal("conflict", "There is nothing to send: everything is done, or not part of the project any more.")
-    site.in_background(replay_all(site, plans), "replay dead letters")
+    for each in plans:
+        await replay_one(site, each)
     return RedirectResponse("/dead-letters", 303)
 
 
-def plans_of(site: Site, visit: Visit) -> list[ReplayPlan]:
+async def plans_of(site: Site, visit: Visit) -> list[ReplayPlan]:
     """What replaying the runs that were chosen would do. Raises Refusal where none was."""
     journal = site.runner.journal
     rows = journal.runs_named(visit.all("run")[:A_PAGE]).values()
     if not rows:
         raise Refusal("bad-request", "No run is chosen.", next_step="Choose some on the page of dead letters.")
     unknown = visit.text("unknown") == "yes"
-    return [
-        plan_replay(site.runner.pipelines[each["environment"]], each, repeats_unknown=unknown)
-        for each in originals(rows, journal.run)
-    ]
-
-
-async def replay_all(site: Site, plans: Sequence[ReplayPlan]) -> None:
-    """Carry out plans, some at once."""
-    slots = asyncio.Semaphore(AT_ONCE)
-
-    async def one(plan: ReplayPlan) -> None:
-        async with slots:
-            refuse_nothing(plan)
-            await replay_one(site, plan)
-
-    await asyncio.gather(*(one(each) for each in plans))
+    plans = []
+    for each in originals(rows, journal.run):
+        plans.append(plan_replay(site.runner.pipelines[each["environment"]], each, repeats_unknown=unknown))
+        await asyncio.sleep(0)  # events come first
+    return plans

@@ -10,9 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from eventwire.engine.inspected import VERDICTS, Resolution, explained, look_at, moment, resolve_unknown
 from eventwire.engine.replay import SENT, Change, ReplayPlan, plan_replay
-from eventwire.engine.replay import replay as carry_out
 from eventwire.engine.stored import decode, record_of
-from eventwire.errors import EventwireError
 from eventwire.journal.store import Row
 from eventwire.server import feed
 from eventwire.server.entries import all_rows, entry_of, is_log
@@ -20,6 +18,7 @@ from eventwire.server.event_buttons import buttons_of, find_button, press_button
 from eventwire.server.pages.site import Site, Visit
 from eventwire.server.pages.waterfall import lines_of, total_ms
 from eventwire.server.problems import Refusal
+from eventwire.server.runner import Prepared
 
 ANSWER_SECONDS = 1.0
 """What takes longer goes on after the page is there: no page waits for somebody's server."""
@@ -146,14 +145,11 @@ async def plan(site: Site, visit: Visit) -> Response:
 
 
 async def replay(site: Site, visit: Visit) -> Response:
-    """`POST /event/ID/replay`. The run goes on after the page is there."""
+    """`POST /event/ID/replay`: the replay is in the journal, and goes on after the page is there."""
     row = find(site, visit)
     planned = plan_of(site, row, repeats_unknown=visit.text("unknown") == "yes")
     refuse_nothing(planned)
-    replaying = site.in_background(replay_one(site, planned), f"replay {row['id']}")
-    await asyncio.wait([replaying], timeout=ANSWER_SECONDS)
-    replays = site.runner.journal.replays(planned.original["id"])
-    return to_event(replays[-1] if replays else row)
+    return RedirectResponse(f"/event/{await replay_one(site, planned)}", 303)
 
 
 def refuse_nothing(planned: ReplayPlan) -> None:
@@ -164,12 +160,13 @@ def refuse_nothing(planned: ReplayPlan) -> None:
         raise Refusal("conflict", "There is nothing to send: everything is done, or not part of the project any more.")
 
 
-async def replay_one(site: Site, planned: ReplayPlan) -> None:
-    """Carry out a plan; what goes wrong is told to whoever runs the server, and what failed is in the journal."""
-    try:
-        await carry_out(site.runner.pipelines[planned.original["environment"]], planned)
-    except EventwireError as error:
-        site.runner.tell(f"The replay of {planned.original['id']} failed. {error}")
+async def replay_one(site: Site, planned: ReplayPlan) -> str:
+    """Accept a replay, as any event is, and let it go on; returns its run. Raises what `Runner.admit` raises."""
+    assert planned.incoming is not None, "a plan with a problem is not carried out"
+    pipeline = site.runner.pipelines[planned.original["environment"]]
+    accepted = await site.runner.admit(Prepared(pipeline, pipeline.make_run(planned.incoming)))
+    site.runner.finish_later(accepted)
+    return accepted.id
 
 
 # What is unknown
