@@ -407,22 +407,3 @@ def test_the_secret_of_presses_is_looked_up(monkeypatch):
     with pytest.raises(CredentialError) as raised:
         find_signing_secrets("other", "test", environ)
     assert "EVENTWIRE_BUTTONS_TEST_SECRET" in raised.value.next_step
-
-
-@pytest.mark.parametrize(
-    ("url", "trusted"),
-    [
-        ("http://internal/{id}", True),
-        ("http://internal?host={id}", True),
-        ("http://{id}/", False),
-        ("http://internal.{id}:80/", False),
-        ("http://internal:{id}", False),
-        ("http://user@{id}/", False),
-    ],
-)
-def test_a_host_that_a_payload_says_is_not_trusted(url, trusted):
-    from eventwire.project.model import Button
-    from eventwire.server.buttons import render_button
-
-    button = Button("call", "Call", url)
-    assert render_button(button, {"id": "169.254.169.254"}, {}).trusted is trusted
