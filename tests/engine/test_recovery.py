@@ -154,7 +154,8 @@ def test_a_clock_that_jumps_neither_loses_nor_holds_a_retry(machine, monkeypatch
 
     async def quick(event, seconds):
         asked.append(seconds)
-        return False
+        await asyncio.sleep(0)
+        return event.is_set()
 
     monkeypatch.setattr("eventwire.engine.delivery.ends_within", quick)
     (record,) = machine.recover()

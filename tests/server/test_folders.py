@@ -266,3 +266,10 @@ def test_an_event_that_cannot_be_taken_stops_there_and_comes_again(store, inbox)
     asyncio.run(take_rows(reader, plan, raise_event, told.append, time.time))
     assert taken == ["1", "2"]
     assert told == ["The source inbox took nothing from a.ndjson:1: It was there before."]
+
+
+def test_a_file_whose_name_would_draw_in_the_terminal_is_told_in_one_line():
+    from eventwire.server.folders import placed
+
+    told = str(placed(PayloadError("It is wrong."), "a\x1b[2J\nServing evil.ndjson", 1))
+    assert told == "a\\x1b[2J\\nServing evil.ndjson:1: It is wrong."

@@ -211,3 +211,21 @@ def test_what_others_sent_cannot_draw_in_the_terminal(tmp_path):
     served(tmp_path, work, told=told)
     assert told == ["a\\x1b[2J\\x9b1mb\\u202ec\\x0dd\\x07\ne"]
     json.dumps(told)
+
+
+def test_what_waits_for_its_accounts_turn_is_left_when_the_server_stops_and_sent_by_the_next(tmp_path):
+    slow = PROJECT.replace('service = "file"', 'service = "file"\nmax-per-second = 2')
+
+    async def send(shop):
+        answers = [await shop.post("/events/order", {"id": each}, prefer="respond-async") for each in range(8)]
+        assert {each.status_code for each in answers} == {202}
+        await shop.runner.drain(0.1)
+        return {row["status"] for row in shop.runner.journal.recent(10)}
+
+    assert served(tmp_path, send, project=slow) == {"succeeded", "running"}
+
+    async def look(shop):
+        await until(lambda: all(row["status"] == "succeeded" for row in shop.runner.journal.recent(10)))
+        assert sorted(each["id"] for each in shop.lines()) == list(range(8))
+
+    served(tmp_path, look, project=PROJECT, told=["before"])

@@ -114,8 +114,18 @@ async def deliver(delivery: Delivery, course: Course, begun: float, tried: Attem
                 break
             tried = None
     except asyncio.CancelledError:
-        pass
+        outcome = left_to_others(delivery, course, outcome)
     return ended(delivery, course, begun, outcome)
+
+
+def left_to_others(delivery: Delivery, course: Course, outcome: dict[str, Any]) -> dict[str, Any]:
+    """The outcome of a delivery that was cut off before an attempt: where others go on, it is left to them, as one that
+    waits for its account's turn has done nothing yet.
+    """
+    if not course.leaving.is_set() or delivery.is_started:
+        return outcome
+    error = outcome.get("error") if delivery.attempts else None
+    return outcome | {"status": DeliveryStatus.PLANNED, "error": error}
 
 
 def ended(delivery: Delivery, course: Course, begun: float, outcome: dict[str, Any]) -> ActionRecord:

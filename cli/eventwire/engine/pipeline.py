@@ -29,6 +29,7 @@ from eventwire.engine.delivery import (
     ended,
     ends_within,
     landed,
+    left_to_others,
     repeat_delay,
     send_together,
 )
@@ -261,21 +262,21 @@ class Pipeline:
         records = [delivery.record for delivery in run.deliveries]
         delivered = Delivered(records, [run.finished(each, each.record) for each in run.unwritten])
         waiting = [delivery for delivery in run.deliveries if not delivery.is_final]
-        left = len(waiting)
-        if not left:
+        remaining = len(waiting)
+        if not remaining:
             return delivered
         all_over = asyncio.get_running_loop().create_future()
 
         def over(delivery: Delivery, record: ActionRecord) -> None:
-            nonlocal left
+            nonlocal remaining
             record, outcome = recordable(run, delivery, record)
             records[delivery.position] = record
-            left -= 1
-            if not left:
+            remaining -= 1
+            if not remaining:
                 all_over.set_result(None)
             if record.is_waiting:
                 return
-            if left:
+            if remaining:
                 delivered.writing.append(journal.finish_soon(outcome))
             else:
                 delivered.last.append(outcome)
@@ -316,7 +317,8 @@ class Pipeline:
             try:
                 record = task.result()
             except asyncio.CancelledError:  # before it began
-                record = ended(delivery, course, begun, cut_off(NOT_FINISHED, DeliveryStatus.FAILED))
+                outcome = left_to_others(delivery, course, cut_off(NOT_FINISHED, DeliveryStatus.FAILED))
+                record = ended(delivery, course, begun, outcome)
             except Exception as error:
                 # the others go on; that nothing can be recorded is told at the end
                 outcome = {"status": DeliveryStatus.FAILED, "error": describe_error(error)}

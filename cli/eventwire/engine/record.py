@@ -55,8 +55,8 @@ class ActionRecord(Struct, frozen=True):
 
     @property
     def is_waiting(self) -> bool:
-        """Whether an attempt has failed and another follows."""
-        return self.status is DeliveryStatus.PLANNED and self.attempts > 0
+        """Whether an attempt has failed and another follows, or it was left to another process before the first."""
+        return self.status is DeliveryStatus.PLANNED and (self.attempts > 0 or self.started_ms is not None)
 
     def as_dict(self) -> dict[str, Any]:
         """The delivery as data."""

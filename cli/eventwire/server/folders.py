@@ -22,6 +22,7 @@ from msgspec import Struct
 from eventwire.errors import EventwireError, PayloadError, Place
 from eventwire.language.payloads import encode_json, read_json, read_payload
 from eventwire.server.bodies import LIMIT_BYTES
+from eventwire.server.controls import one_line
 from eventwire.server.schedules import Raise, Tell
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class FolderReader:
                 if isinstance(error, FileNotFoundError):
                     continue  # somebody has taken it away meanwhile
                 raise EventwireError(
-                    f"{path} cannot be read: {error.strerror}.", next_step="See that it may be read."
+                    f"{one_line(str(path))} cannot be read: {error.strerror}.", next_step="See that it may be read."
                 ) from error
 
     def _rows_of(self, path: Path, now: float) -> Iterator[Row]:
@@ -291,7 +292,9 @@ def cells_problem(cells: list[str], header: list[str] | None) -> str:
 
 def placed(error: PayloadError, name: str, line: int) -> PayloadError:
     """An error with its file and line."""
-    return PayloadError(error.message, violations=error.violations, next_step=error.next_step, place=Place(name, line))
+    return PayloadError(
+        error.message, violations=error.violations, next_step=error.next_step, place=Place(one_line(name), line)
+    )
 
 
 def event_of(plan: SourcePlan, row: Row, now: float) -> RaisedEvent | None:
