@@ -48,7 +48,8 @@ class Folder:
     def outside(self):
         """Every path outside the account's folder; the journal keeps its own."""
         found = {path for path in self.root.rglob("*") if not path.is_relative_to(self.out)}
-        return {path for path in found if ".eventwire" not in path.parts and "journal" not in path.name}
+        own = {".eventwire", "owners"}
+        return {path for path in found if not own & set(path.parts) and "journal" not in path.name}
 
     def clear(self):
         for path in [*self.out.rglob("*")]:
