@@ -194,7 +194,9 @@ def test_a_process_that_is_killed_while_it_recovers(shop, seed):
     chance = random.Random(seed)
     for _ in range(4):
         running = shop.start()
-        time.sleep(chance.uniform(0.25, 0.5))
+        while not (shop.folder / ".eventwire" / "journal.sqlite3-wal").exists() and running.poll() is None:
+            time.sleep(0.01)
+        time.sleep(chance.uniform(0.1, 0.4))
         running.send_signal(signal.SIGKILL)
         running.communicate()
     assert process("recover", folder=shop.folder).exit_code in (0, 5)
