@@ -23,18 +23,9 @@ import uvloop
 from msgspec.structs import astuple
 
 from eventwire.journal.identifiers import delivery_key, first_id, new_run_id
-from eventwire.journal.store import (
-    FINISH_DELIVERY,
-    INSERT_DELIVERY,
-    INSERT_RUN,
-    AcceptedRun,
-    EndedRun,
-    FinishedDelivery,
-    Journal,
-    PlannedDelivery,
-    finish_delivery,
-    open_database,
-)
+from eventwire.journal.rows import AcceptedRun, EndedRun, FinishedDelivery, PlannedDelivery
+from eventwire.journal.statements import FINISH_DELIVERY, INSERT_DELIVERY, INSERT_RUN
+from eventwire.journal.store import Journal, finish_delivery, open_database
 
 APPENDERS = 64
 RUNS_EACH = 150

@@ -13,16 +13,9 @@ import pytest
 
 from eventwire.journal import store
 from eventwire.journal.owners import is_alive
+from eventwire.journal.rows import AcceptedRun, EndedRun, FinishedDelivery, PlannedDelivery
 from eventwire.journal.schema import APPLICATION_ID, MIGRATIONS
-from eventwire.journal.store import (
-    AcceptedRun,
-    EndedRun,
-    FinishedDelivery,
-    Journal,
-    JournalError,
-    KeyTaken,
-    PlannedDelivery,
-)
+from eventwire.journal.store import Journal, JournalError, KeyTaken
 
 
 def accepted(run: str, *, key: str | None = None, received_at: float = 1.0) -> AcceptedRun:

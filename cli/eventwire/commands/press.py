@@ -13,7 +13,7 @@ from eventwire.terminal.project import open_project
 from eventwire.terminal.questions import Question, complete, text
 
 if TYPE_CHECKING:
-    from eventwire.journal.store import Row
+    from eventwire.journal.rows import Row
     from eventwire.server.buttons import EventButton, Press
     from eventwire.terminal.session import Session
 

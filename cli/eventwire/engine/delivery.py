@@ -16,7 +16,8 @@ from eventwire.engine.plan import TriggerPlan
 from eventwire.engine.record import ActionRecord, DeliveryStatus
 from eventwire.engine.retry import delay_seconds, longest_delay_seconds, may_have_happened, may_repeat, patience_seconds
 from eventwire.errors import EventwireError, ServiceError, Unavailable
-from eventwire.journal.store import Journal, PostponedDelivery
+from eventwire.journal.rows import PostponedDelivery
+from eventwire.journal.store import Journal
 from eventwire.language.payloads import encode_json
 from eventwire.project.model import DEFAULT_TIMEOUT_SECONDS, Retry
 from eventwire.services.declare import Operation, Repetition, Request, Service

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from eventwire.engine.record import DeliveryStatus, FilterRecord, RunRecord, status_of
 from eventwire.engine.stored import decode, envelope_of
 from eventwire.errors import UsageError, did_you_mean
-from eventwire.journal.store import Journal, Row
+from eventwire.journal.rows import Row
+from eventwire.journal.store import Journal
 from eventwire.language.payloads import encode_json
 
 if TYPE_CHECKING:

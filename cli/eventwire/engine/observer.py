@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from eventwire.engine.delivery import Delivery
     from eventwire.engine.record import RunRecord
-    from eventwire.journal.store import AcceptedRun
+    from eventwire.journal.rows import AcceptedRun
 
 
 class Observer:

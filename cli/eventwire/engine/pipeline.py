@@ -41,15 +41,8 @@ from eventwire.engine.run import IncomingEvent, NewRun, Run, encode_or_none
 from eventwire.engine.selection import EVERYTHING, Selection
 from eventwire.engine.stored import left_over, record_of
 from eventwire.errors import EventwireError, PayloadError, UsageError
-from eventwire.journal.store import (
-    AcceptedRun,
-    AccountState,
-    EndedRun,
-    FinishedDelivery,
-    Journal,
-    JournalError,
-    KeyTaken,
-)
+from eventwire.journal.rows import AcceptedRun, AccountState, EndedRun, FinishedDelivery
+from eventwire.journal.store import Journal, JournalError, KeyTaken
 from eventwire.language.models import read_model
 from eventwire.project.model import Event, Project
 from eventwire.services.catalog import find_service

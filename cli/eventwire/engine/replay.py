@@ -20,7 +20,8 @@ from eventwire.engine.run import IncomingEvent, NewRun, Replay, iso_8601
 from eventwire.engine.selection import EVERYTHING, Selection
 from eventwire.engine.stored import decode
 from eventwire.errors import PayloadError
-from eventwire.journal.store import Journal, Row
+from eventwire.journal.rows import Row
+from eventwire.journal.store import Journal
 from eventwire.language.payloads import encode_json
 
 

@@ -18,7 +18,7 @@ from eventwire.engine.record import ActionRecord, DeliveryStatus, FilterRecord, 
 from eventwire.engine.selection import EVERYTHING, Selection
 from eventwire.errors import CredentialError, ServiceError
 from eventwire.journal.identifiers import delivery_key, new_run_id
-from eventwire.journal.store import AcceptedRun, FinishedDelivery, PlannedDelivery, PostponedDelivery
+from eventwire.journal.rows import AcceptedRun, FinishedDelivery, PlannedDelivery, PostponedDelivery
 from eventwire.language.payloads import encode_json
 from eventwire.services.declare import Repetition, Request
 

@@ -13,7 +13,7 @@ from eventwire.engine.plan import plan_trigger
 from eventwire.engine.record import ActionRecord, DeliveryStatus, FilterRecord, RunRecord
 from eventwire.engine.run import Run, iso_8601
 from eventwire.errors import EventwireError
-from eventwire.journal.store import PostponedDelivery, Row
+from eventwire.journal.rows import PostponedDelivery, Row
 from eventwire.language.payloads import decode_json, encode_json
 from eventwire.project.model import DEFAULT_TIMEOUT_SECONDS, Action, Project, Retry
 from eventwire.services.catalog import find_service

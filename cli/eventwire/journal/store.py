@@ -9,102 +9,53 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from msgspec import Struct
 from msgspec.json import encode
 from msgspec.structs import astuple
 
 from eventwire.errors import EventwireError
 from eventwire.journal.identifiers import first_id
 from eventwire.journal.owners import Owner, forget, is_alive
+from eventwire.journal.rows import (
+    AcceptedRun,
+    AccountState,
+    EndedRun,
+    FinishedDelivery,
+    PlannedDelivery,
+    PostponedDelivery,
+    Row,
+)
 from eventwire.journal.schema import ForeignFile, migrate
+from eventwire.journal.statements import (
+    FINISH_DELIVERY,
+    FINISH_RUN,
+    FORGET,
+    INSERT_ATTEMPT,
+    INSERT_DELIVERY,
+    INSERT_RUN,
+    LET_GO,
+    MAY_HAVE_OPEN_ENDS,
+    NOTE_ACCOUNT,
+    OPEN_ENDS,
+    POSTPONE_DELIVERY,
+    RARE,
+    RESOLVE_DELIVERY,
+    RESOLVE_RUN,
+    START_DELIVERY,
+)
 from eventwire.journal.writer import Statement, Writer
 
 if TYPE_CHECKING:
     from asyncio import Future
 
 Result = TypeVar("Result")
-Row = Mapping[str, Any]
-"""A row, by the names of its columns in journal/schema.py."""
-
 FILE_NAME = "journal.sqlite3"
 LAST_ID = "~"
 """Comes after every run's id."""
 
 # How long to wait for another process that is writing: a group commit takes milliseconds.
 BUSY_SECONDS = 10.0
-
-INSERT_RUN = """
-INSERT INTO runs
-    (id, event, environment, source, idempotency_key, received_at, payload, payload_hash, filters, filter_count,
-     parent, raised_by, generation, replay_of, event_id, event_time, extensions, status, duration_ms, owner)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
-INSERT_DELIVERY = """
-INSERT INTO deliveries
-    (run, position, filter, name, service_account, service, action, idempotency_key, status, request, error, repetition)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
-START_DELIVERY = "UPDATE deliveries SET status = 'started', due_at = NULL WHERE run = ? AND position = ?"
-INSERT_ATTEMPT = "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?)"
-POSTPONE_DELIVERY = """
-UPDATE deliveries SET status = 'planned', attempts = ?, due_at = ?, error = ?, started_ms = ?
-WHERE run = ? AND position = ?
-"""
-FINISH_DELIVERY = """
-UPDATE deliveries SET status = ?, attempts = ?, started_ms = ?, duration_ms = ?, response = ?, error = ?, due_at = NULL
-WHERE run = ? AND position = ?
-"""
-# A run whose outcomes are not all in the journal has not ended, whatever kept them out: `recover` sees to it.
-FINISH_RUN = """
-UPDATE runs SET status = ?, duration_ms = ?, not_raised = ?
-WHERE id = ? AND NOT EXISTS (SELECT 1 FROM deliveries WHERE run = runs.id AND status IN ('planned', 'started'))
-"""
-RESOLVE_DELIVERY = """
-UPDATE deliveries SET status = ?, resolution = ? WHERE run = ? AND position = ? AND status = 'unknown'
-"""
-RESOLVE_RUN = "UPDATE runs SET status = ? WHERE id = ?"
-LET_GO = "UPDATE runs SET owner = NULL, duration_ms = ? WHERE id = ? AND status = 'running'"
-# SQLite uses a partial index only where its condition stands in the query word for word.
-HAS_FAILED = "status IN ('failed', 'unknown')"
-# Actions that failed, or are unknown, and that no replay of their run has done since: `original` is the run that came
-# in first. One that replays have tried again and again is there once, as the latest of them left it. Of the runs whose
-# ids are given as a JSON array, and which are no replays.
-OPEN_ENDS = {
-    status: f"""
-SELECT first.value AS original, bad.* FROM json_each(?) AS first
-CROSS JOIN (SELECT id, id AS first FROM runs UNION ALL SELECT id, replay_of FROM runs WHERE replay_of IS NOT NULL) AS runs
-    ON runs.first = first.value
-CROSS JOIN deliveries AS bad ON bad.run = runs.id
-WHERE bad.status = '{status}' AND NOT EXISTS (
-    SELECT 1 FROM runs AS later JOIN deliveries AS other ON other.run = later.id
-    WHERE later.replay_of = first.value AND later.id > bad.run
-    AND other.filter = bad.filter AND other.name = bad.name AND other.status IN ('succeeded', 'failed', 'unknown'))
-"""
-    for status in ("failed", "unknown")
-}
-# Runs that may have some, the newest first: both halves come from an index, so that the first few cost no more where
-# there are millions.
-MAY_HAVE_OPEN_ENDS = {
-    status: f"""
-SELECT run AS id FROM deliveries INDEXED BY deliveries_that_failed
-WHERE {HAS_FAILED} AND status = '{status}' AND run < ? AND run >= ?
-UNION
-SELECT replay_of FROM runs INDEXED BY runs_by_original WHERE replay_of IS NOT NULL AND replay_of < ? AND replay_of >= ?
-ORDER BY 1 DESC
-"""
-    for status in ("failed", "unknown")
-}
 LOOKED_AT_TOGETHER = 500
-# Of each status that few runs have, what finds them without looking at all the others.
-RARE = {
-    "running": ("runs INDEXED BY runs_unfinished", "status = 'running'"),
-    "partial": ("runs INDEXED BY runs_that_failed", "status IN ('partial', 'failed') AND status = 'partial'"),
-}
-FORGET = tuple(
-    f"DELETE FROM {table} WHERE {key} = ?"
-    for table, key in (("attempts", "run"), ("deliveries", "run"), ("runs", "id"))
-)
-NOTE_ACCOUNT = "INSERT OR REPLACE INTO account_states VALUES (?, ?, ?, ?, ?, ?, ?)"
+"""So many runs that may have open ends are looked at in one query."""
 
 
 class JournalError(EventwireError):
@@ -115,108 +66,6 @@ class JournalError(EventwireError):
 
 class KeyTaken(Exception):
     """Another run of this event already has the idempotency key."""
-
-
-class AcceptedRun(Struct, frozen=True):
-    """A run as it came in: a row of `runs`. Times are seconds since 1970; `payload` and `filters` are JSON text."""
-
-    id: str
-    event: str
-    environment: str
-    source: str
-    idempotency_key: str | None
-    received_at: float
-    payload: str
-    payload_hash: str
-    """Tells a repeated key with another payload; empty where there is no key."""
-    filters: str
-    filter_count: int = 0
-    parent: str | None = None
-    """The run whose action's outcome raised the event."""
-    raised_by: str | None = None
-    """Which outcome: `on-event/store on success`."""
-    generation: int = 0
-    replay_of: str | None = None
-    """The run that it replays, or that the one it replays did."""
-    event_id: str | None = None
-    event_time: str | None = None
-    extensions: str | None = None
-    """What a CloudEvent had beside its payload, as JSON text."""
-    status: str = "running"
-    duration_ms: float | None = None
-    """How long it took, where it has ended already."""
-    owner: str | None = None
-    """The process that runs it; filled in by the journal."""
-
-
-class PlannedDelivery(Struct, frozen=True):
-    """A delivery before anything is sent: a row of `deliveries`. `request` and `error` are JSON text."""
-
-    run: str
-    position: int
-    """Its place among the run's deliveries, from 0."""
-    filter: str
-    name: str
-    service_account: str
-    service: str
-    action: str
-    idempotency_key: str
-    status: str
-    request: str
-    error: str | None = None
-    repetition: str = "unsafe"
-
-
-class PostponedDelivery(Struct, frozen=True):
-    """A delivery between two attempts, with the one that failed. `error` and `response` are JSON text."""
-
-    run: str
-    position: int
-    attempts: int
-    """How many have been made."""
-    started_at: float
-    """When the last began, seconds since 1970."""
-    duration_ms: float
-    started_ms: float
-    """When the first began, milliseconds since the run came in."""
-    due_at: float
-    """When the next is due, seconds since 1970."""
-    error: str
-    response: str | None = None
-
-
-class FinishedDelivery(Struct, frozen=True):
-    """A delivery's outcome. Times are milliseconds; `response` and `error` are JSON text."""
-
-    run: str
-    position: int
-    status: str
-    attempts: int
-    started_ms: float
-    duration_ms: float
-    response: str | None
-    error: str | None
-
-
-class EndedRun(Struct, frozen=True):
-    """How a run ended; `not_raised` is JSON text, of events that its outcomes could not raise."""
-
-    id: str
-    status: str
-    duration_ms: float
-    not_raised: str | None = None
-
-
-class AccountState(Struct, frozen=True):
-    """A service account's circuit: a row of `account_states`. Times are seconds since 1970."""
-
-    name: str
-    environment: str
-    state: str
-    failures: int
-    paused_until: float | None
-    last_error: str | None
-    changed_at: float
 
 
 class Journal:

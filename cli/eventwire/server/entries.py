@@ -12,7 +12,7 @@ from eventwire.engine.pipeline import LOG_EVENT
 from eventwire.engine.stored import decode, envelope_of
 from eventwire.errors import EventwireError
 from eventwire.fields import Context, FieldType
-from eventwire.journal.store import Row
+from eventwire.journal.rows import Row
 from eventwire.language.payloads import encode_json
 from eventwire.language.wildcards import TemplateError, parse_template
 

@@ -27,7 +27,7 @@ from eventwire.server.entries import is_log
 from eventwire.server.log_body import LogAction, read_actions
 
 if TYPE_CHECKING:
-    from eventwire.journal.store import Row
+    from eventwire.journal.rows import Row
     from eventwire.project.model import Project
     from eventwire.server.store import Store
 

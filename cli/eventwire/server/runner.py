@@ -18,7 +18,8 @@ from eventwire.engine.record import RunRecord
 from eventwire.engine.retention import keep_forgetting
 from eventwire.engine.run import IncomingEvent, NewRun
 from eventwire.errors import CredentialError, EventwireError
-from eventwire.journal.store import AcceptedRun, Journal
+from eventwire.journal.rows import AcceptedRun
+from eventwire.journal.store import Journal
 from eventwire.project.locate import state_folder
 from eventwire.project.model import ENVIRONMENTS, Project
 from eventwire.project.read import read_project

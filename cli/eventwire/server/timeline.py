@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from eventwire.journal.identifiers import first_id, number_of
-from eventwire.journal.store import Journal, JournalError, Row
+from eventwire.journal.rows import Row
+from eventwire.journal.store import Journal, JournalError
 from eventwire.server.entries import Entry, entry_of, searched_text
 from eventwire.server.store import StoreError, keep_private
 

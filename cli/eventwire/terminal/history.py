@@ -24,7 +24,9 @@ from eventwire.engine.inspected import (
 from eventwire.engine.record import DeliveryStatus
 from eventwire.engine.stored import decode, record_of
 from eventwire.errors import UsageError
-from eventwire.journal.store import FILE_NAME, OPEN_ENDS, Journal, Row
+from eventwire.journal.rows import Row
+from eventwire.journal.statements import OPEN_ENDS
+from eventwire.journal.store import FILE_NAME, Journal
 from eventwire.language.dates import read_instant
 from eventwire.language.payloads import encode_json
 from eventwire.project.locate import STATE_FOLDER

@@ -12,7 +12,8 @@ from eventwire.engine.pipeline import NotRecorded, Pipeline
 from eventwire.engine.record import DeliveryStatus, RunRecord
 from eventwire.engine.retention import forget_old_runs
 from eventwire.errors import ExitCode
-from eventwire.journal.store import FILE_NAME, Journal, Row
+from eventwire.journal.rows import Row
+from eventwire.journal.store import FILE_NAME, Journal
 from eventwire.project.locate import STATE_FOLDER
 from eventwire.project.model import ENVIRONMENTS
 from eventwire.terminal.loop import Stopping, run_until_done

@@ -19,7 +19,8 @@ from eventwire.engine.replay import Change, ReplayPlan, Step, originals, plan_re
 from eventwire.engine.selection import Selection
 from eventwire.errors import EventwireError, ExitCode, UsageError
 from eventwire.journal.identifiers import new_run_id
-from eventwire.journal.store import Journal, Row
+from eventwire.journal.rows import Row
+from eventwire.journal.store import Journal
 from eventwire.project.files import write_atomically
 from eventwire.project.model import ENVIRONMENTS
 from eventwire.terminal.history import open_journal, read_moment

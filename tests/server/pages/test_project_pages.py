@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 from eventwire.engine.inspected import look_at
 from eventwire.engine.stored import record_of
-from eventwire.journal.store import AccountState
+from eventwire.journal.rows import AccountState
 from eventwire.project.model import ServiceAccount
 from eventwire.server.pages.accounts import plain_settings
 from eventwire.server.pages.waterfall import lines_of

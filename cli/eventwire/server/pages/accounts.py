@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 from starlette.responses import Response
 
-from eventwire.journal.store import Row
+from eventwire.journal.rows import Row
 from eventwire.project.model import ENVIRONMENTS, ServiceAccount
 from eventwire.server.pages.counts import Count, account_counts
 from eventwire.server.pages.site import Site, Visit

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from eventwire.engine.replay import SENT, ReplayPlan, originals, plan_replay
 from eventwire.engine.stored import decode
-from eventwire.journal.store import Row
+from eventwire.journal.rows import Row
 from eventwire.server.entries import Entry, entry_of
 from eventwire.server.pages.event import WORDS, replay_one
 from eventwire.server.pages.site import Site, Visit

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from eventwire.engine.inspected import VERDICTS, Resolution, explained, look_at, moment, resolve_unknown
 from eventwire.engine.replay import SENT, Change, ReplayPlan, plan_replay
 from eventwire.engine.stored import decode, record_of
-from eventwire.journal.store import Row
+from eventwire.journal.rows import Row
 from eventwire.server import feed
 from eventwire.server.entries import all_rows, entry_of, is_log
 from eventwire.server.event_buttons import buttons_of, find_button, press_button, shown_buttons
