@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from fcntl import LOCK_SH, flock
@@ -273,3 +275,23 @@ def test_a_value_that_cannot_be_written_does_not_take_its_neighbours_along(journ
     outcomes = asyncio.run(together())
     assert [type(each) for each in outcomes] == [type(None), UnicodeEncodeError, type(None)]
     assert others_view(journal, "SELECT id FROM runs ORDER BY id") == [("r1",), ("r3",)]
+
+
+def test_a_second_journal_in_the_process_does_not_take_the_locks_of_the_first(tmp_path):
+    """Closing a file lets go of every lock that the process has on it: then another process takes the WAL away."""
+    first, second = Journal(tmp_path), Journal(tmp_path)
+    asyncio.run(first.begin(accepted("r1"), []))
+    look = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT count(*) FROM runs').fetchone(); c.close()"
+    subprocess.run([sys.executable, "-c", look, str(first.path)], check=True)
+    assert first.path.with_name(f"{store.FILE_NAME}-wal").exists(), "somebody has the journal open"
+    asyncio.run(first.begin(accepted("r2"), []))
+    asyncio.run(second.begin(accepted("r3"), []))
+    assert [row["id"] for row in first.recent(9)] == ["r3", "r2", "r1"]
+    first.close()
+    second.close()
+
+
+def test_the_journal_is_for_this_user_only(tmp_path):
+    (tmp_path / store.FILE_NAME).touch(0o644)
+    Journal(tmp_path).close()
+    assert (tmp_path / store.FILE_NAME).stat().st_mode & 0o777 == 0o600

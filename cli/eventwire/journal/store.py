@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -43,6 +42,7 @@ from eventwire.journal.statements import (
     START_DELIVERY,
 )
 from eventwire.journal.writer import Statement, Writer
+from eventwire.project.files import keep_private
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -75,7 +75,8 @@ class Journal:
         """Open the journal in a project's state folder, making it where there is none. Raises JournalError."""
         self.folder = folder
         self.path = folder / FILE_NAME
-        keep_private(self.path)
+        with suppress(OSError):  # what cannot be written, SQLite says better
+            keep_private(self.path)
         with translated(self.path):
             with closing(open_database(self.path)) as connection:
                 migrate(connection)
@@ -376,16 +377,6 @@ def translation(error: Exception, path: Path) -> Exception:
     if isinstance(error, sqlite3.IntegrityError):
         return KeyTaken() if "idempotency_key" in str(error) else error
     return JournalError(f"The journal {path} cannot be used: {sentence_of(error)}.", next_step=next_step_of(error))
-
-
-def keep_private(path: Path) -> None:
-    """See that only this user can read the journal, which holds payloads; the files beside it take after it."""
-    with suppress(OSError):  # what cannot be written, SQLite says better
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            os.fchmod(descriptor, 0o600)
-        finally:
-            os.close(descriptor)
 
 
 def open_database(path: Path) -> sqlite3.Connection:

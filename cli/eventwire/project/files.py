@@ -67,3 +67,16 @@ def write_atomically(path: Path, text: str) -> None:
         if isinstance(error, OSError):
             raise unwritable(path, error) from error
         raise
+
+
+def keep_private(path: Path) -> None:
+    """Make a file where there is none, and see that only this user can read it. Raises OSError.
+
+    One that is there is not opened: closing it again would take the locks from whoever has it open in this process, and
+    SQLite would let another process pull it away (sqlite.org/howtocorrupt.html, section 2.2).
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o600)

@@ -6,7 +6,6 @@ sessions and links are there as hashes. Several processes may use it at once (`a
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from eventwire.errors import EventwireError
+from eventwire.project.files import keep_private
 
 FILE_NAME = "server.sqlite3"
 BUSY_SECONDS = 10.0  # for which another process that is writing is waited for; it takes milliseconds
@@ -230,16 +230,6 @@ class Store:
         if name == "SQLITE_FULL":
             return StoreError(f"{self.path} cannot be written: the disk is full.", next_step="Free some space.")
         return StoreError(f"{self.path} cannot be used: {error}.", next_step="See that it may be read and written.")
-
-
-def keep_private(path: Path) -> None:
-    """Make the file where there is none, and see that only this user can read it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        if os.fstat(descriptor).st_mode & 0o077:
-            os.fchmod(descriptor, 0o600)
-    finally:
-        os.close(descriptor)
 
 
 def foreign_file(path: Path, reason: str) -> StoreError:

@@ -20,8 +20,9 @@ from msgspec import Struct
 from eventwire.journal.identifiers import first_id, number_of
 from eventwire.journal.rows import Row
 from eventwire.journal.store import Journal, JournalError
+from eventwire.project.files import keep_private
 from eventwire.server.entries import Entry, entry_of, searched_text
-from eventwire.server.store import StoreError, keep_private
+from eventwire.server.store import StoreError
 
 if TYPE_CHECKING:
     from eventwire.project.model import Project
