@@ -44,6 +44,7 @@ OFFERED = {
     "eventwire add:action new-customer on-event x --service-account ": ["lines", "warehouse"],
     "eventwire add:action new-customer on-event x --service-account warehouse --action u": ["update", "upsert"],
     "eventwire add:action new-customer on-event x --service-account warehouse --action insert --set ": [
+        "key-column=",
         "returning=",
         "table=",
         "values.",
