@@ -35,7 +35,7 @@ def test_every_event_is_drawn_with_what_happened_lately(visitor):
         *("shop-hooks", "token"),
         *("new-customer", "2 runs, 1 failed"),
         *("on-event", "always"),
-        *("big", "amount > 100 AND (addre…"),
+        *("big", "amount > 100 AND (add…"),
         *("keep", "append · 2"),
         *("tell-till", "request · 1, 1 failed"),
         *("lines", "file"),

@@ -18,7 +18,7 @@ GAP_X = 32
 GAP_Y = 12
 MARGIN = 2
 LONGEST_NAME = 19
-LONGEST_NOTE = 24
+LONGEST_NOTE = 22
 MOST_FILTERS = 60
 """Of an event with more filters, only so many are drawn."""
 
