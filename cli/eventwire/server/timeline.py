@@ -153,8 +153,10 @@ class Timeline:
             if connection.execute("PRAGMA user_version").fetchone()[0] == VERSION:
                 return connection
             connection.close()
+        except sqlite3.OperationalError:
+            raise  # another server has it locked, or the disk says no: that is no damage
         except sqlite3.DatabaseError:
-            pass
+            pass  # what is damaged is made anew, below
         for suffix in ("", "-wal", "-shm"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
         connection = connect(self.path)
