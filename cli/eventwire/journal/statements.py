@@ -1,4 +1,7 @@
-"""The SQL of the journal: what is written many thousand times, and what finds few among millions."""
+"""The SQL of the journal: what is written many thousand times, and what finds few among millions.
+
+What has `VALUES (?, …)` once can be written for many rows at a time.
+"""
 
 from __future__ import annotations
 
@@ -13,20 +16,26 @@ INSERT INTO deliveries
     (run, position, filter, name, service_account, service, action, idempotency_key, status, request, error, repetition)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-START_DELIVERY = "UPDATE deliveries SET status = 'started', due_at = NULL WHERE run = ? AND position = ?"
+START_DELIVERY = """
+UPDATE deliveries SET status = 'started', due_at = NULL FROM (VALUES (?, ?)) AS new
+WHERE run = new.column1 AND position = new.column2
+"""
 INSERT_ATTEMPT = "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?)"
 POSTPONE_DELIVERY = """
-UPDATE deliveries SET status = 'planned', attempts = ?, due_at = ?, error = ?, started_ms = ?
-WHERE run = ? AND position = ?
+UPDATE deliveries SET status = 'planned', attempts = new.column3, due_at = new.column4, error = new.column5,
+    started_ms = new.column6
+FROM (VALUES (?, ?, ?, ?, ?, ?)) AS new WHERE run = new.column1 AND position = new.column2
 """
 FINISH_DELIVERY = """
-UPDATE deliveries SET status = ?, attempts = ?, started_ms = ?, duration_ms = ?, response = ?, error = ?, due_at = NULL
-WHERE run = ? AND position = ?
+UPDATE deliveries SET status = new.column3, attempts = new.column4, started_ms = new.column5, duration_ms = new.column6,
+    response = new.column7, error = new.column8, due_at = NULL
+FROM (VALUES (?, ?, ?, ?, ?, ?, ?, ?)) AS new WHERE run = new.column1 AND position = new.column2
 """
 # A run whose outcomes are not all in the journal has not ended, whatever kept them out: `recover` sees to it.
 FINISH_RUN = """
-UPDATE runs SET status = ?, duration_ms = ?, not_raised = ?
-WHERE id = ? AND NOT EXISTS (SELECT 1 FROM deliveries WHERE run = runs.id AND status IN ('planned', 'started'))
+UPDATE runs SET status = new.column2, duration_ms = new.column3, not_raised = new.column4
+FROM (VALUES (?, ?, ?, ?)) AS new
+WHERE id = new.column1 AND NOT EXISTS (SELECT 1 FROM deliveries WHERE run = runs.id AND status IN ('planned', 'started'))
 """
 RESOLVE_DELIVERY = """
 UPDATE deliveries SET status = ?, resolution = ? WHERE run = ? AND position = ? AND status = 'unknown'

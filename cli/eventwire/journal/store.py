@@ -110,7 +110,7 @@ class Journal:
         key = (delivery.run, delivery.position)
         error = delivery.error
         attempt = (*key, delivery.attempts, delivery.started_at, delivery.duration_ms, error, delivery.response)
-        waits = (delivery.attempts, delivery.due_at, error, delivery.started_ms, *key)
+        waits = (*key, delivery.attempts, delivery.due_at, error, delivery.started_ms)
         await self._durable(self._write([(INSERT_ATTEMPT, attempt), (POSTPONE_DELIVERY, waits)]))
 
     def finish_soon(self, outcome: FinishedDelivery) -> Future[None]:
@@ -126,7 +126,7 @@ class Journal:
         """Record what came of deliveries and, with the last of them, that their run has ended. Raises JournalError."""
         statements = [finish_delivery(outcome) for outcome in outcomes]
         if ended:
-            statements.append((FINISH_RUN, (ended.status, ended.duration_ms, ended.not_raised, ended.id)))
+            statements.append((FINISH_RUN, astuple(ended)))
         await self._durable(self._write(statements))
 
     async def let_go(self, run: str, duration_ms: float) -> None:
@@ -399,8 +399,7 @@ def json_array(texts: Sequence[str]) -> str:
 
 def finish_delivery(outcome: FinishedDelivery) -> Statement:
     """The statement that records what came of a delivery."""
-    run, position, *rest = astuple(outcome)
-    return FINISH_DELIVERY, (*rest, run, position)
+    return FINISH_DELIVERY, astuple(outcome)
 
 
 def sentence_of(error: BaseException) -> str:

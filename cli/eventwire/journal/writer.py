@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from asyncio import Future, get_running_loop
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import lru_cache
+from itertools import chain
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, NamedTuple
@@ -17,6 +20,8 @@ Change = Callable[[sqlite3.Connection], Any]
 
 # What waits is committed together up to this many batches, so that one commit cannot grow without end.
 GROUP_SIZE = 1024
+MOST_ROWS = 64
+VALUES = re.compile(r"VALUES (\([?, ]+\))")
 
 
 class Batch(NamedTuple):
@@ -148,8 +153,39 @@ def write_together(connection: sqlite3.Connection, group: Sequence[Batch], last:
     if last in rows:
         rows[last] = rows.pop(last)
     with transaction(connection):
-        for sql, all_parameters in rows.items():
-            connection.executemany(sql, all_parameters)
+        for sql, all_rows in rows.items():
+            write_rows(connection, sql, all_rows)
+
+
+def write_rows(connection: sqlite3.Connection, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Write rows by few statements of many rows each.
+
+    Every statement that is executed lets the event loop's thread go first, and gets the interpreter back only when that
+    rests, or after some milliseconds: row by row, a busy process would write a few hundred rows a second.
+    """
+    if VALUES.search(sql) is None:
+        connection.executemany(sql, rows)
+        return
+    start = 0
+    while start < len(rows):
+        count = rows_at_once(len(rows) - start)
+        some = rows[start : start + count]
+        connection.execute(for_rows(sql, count), list(chain.from_iterable(some)))
+        start += count
+
+
+def rows_at_once(left: int) -> int:
+    """How many rows the next statement writes: few different numbers, so that SQLite's compiled statements are kept."""
+    if left >= MOST_ROWS:
+        return MOST_ROWS
+    return left // 8 * 8 if left > 8 else left
+
+
+@lru_cache(maxsize=256)
+def for_rows(sql: str, count: int) -> str:
+    """A statement that has `VALUES (?, …)` once, for so many rows."""
+    head, row, tail = VALUES.split(sql)
+    return f"{head}VALUES {', '.join([row] * count)}{tail}"
 
 
 def write_one_by_one(connection: sqlite3.Connection, group: Sequence[Batch]) -> list[Outcome]:
