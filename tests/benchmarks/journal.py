@@ -25,7 +25,7 @@ from msgspec.structs import astuple
 from eventwire.journal.identifiers import delivery_key, first_id, new_run_id
 from eventwire.journal.rows import AcceptedRun, EndedRun, FinishedDelivery, PlannedDelivery
 from eventwire.journal.statements import FINISH_DELIVERY, INSERT_DELIVERY, INSERT_RUN
-from eventwire.journal.store import Journal, finish_delivery, open_database
+from eventwire.journal.store import Journal, open_database
 
 APPENDERS = 64
 RUNS_EACH = 150
@@ -140,7 +140,7 @@ def measure_journal(folder: Path) -> float:
         async def write_one(run: str) -> None:
             await journal.begin(accepted(run), planned(run))
             first, last = finished(run)
-            await asyncio.gather(journal.finish_soon(first), journal.finish([last], EndedRun(run, "succeeded", 3.25)))
+            await asyncio.gather(journal.finish([first]), journal.finish([last], EndedRun(run, "succeeded", 3.25)))
 
         return uvloop.run(appenders(write_one))
 
@@ -156,7 +156,7 @@ def measure_bare(folder: Path) -> float:
             await bare.write([(INSERT_RUN, row), *[(INSERT_DELIVERY, astuple(each)) for each in planned(run)]])
             first, last = finished(run)
             end = (BARE_FINISH_RUN, ("succeeded", 3.25, None, run))
-            await asyncio.gather(bare.write([finish_delivery(first)]), bare.write([finish_delivery(last), end]))
+            await asyncio.gather(bare.write([(FINISH_DELIVERY, astuple(first))]), bare.write([(FINISH_DELIVERY, astuple(last)), end]))
 
         return uvloop.run(appenders(write_one))
 
@@ -191,7 +191,7 @@ def fill(folder: Path, deliveries: int) -> None:
             database.execute("BEGIN")
             database.executemany(INSERT_RUN, [(*astuple(accepted(run))[:-1], "gone") for run in ids])
             database.executemany(INSERT_DELIVERY, [astuple(each) for run in ids for each in planned(run)])
-            database.executemany(FINISH_DELIVERY, [finish_delivery(each)[1] for run in ids for each in finished(run)])
+            database.executemany(FINISH_DELIVERY, [astuple(each) for run in ids for each in finished(run)])
             database.executemany(BARE_FINISH_RUN, [("succeeded", 3.25, None, run) for run in ids])
             bad = ids[::EVERY_THAT_FAILED]
             failed = (

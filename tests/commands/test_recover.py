@@ -120,8 +120,9 @@ def test_the_next_run_does_not_wait_for_the_retries_of_another(orders):
     orders.server.answers = [(503, {"retry-after": "600"}, {}), YES]
     waiting = orders.start("run", "order", "--data", '{"id": 7}')
     until(lambda: b"The next one follows in 600.0 s." in waiting.stderr.readline())
-    kill(waiting)
     run = orders.history()[0]["id"]
+    until(lambda: orders.statuses(run)["keep"] == "succeeded")
+    kill(waiting)
     done = process("run", "order", "--data", '{"id": 8}', "--json", folder=orders.folder)
     assert done.exit_code == 0
     assert orders.statuses(run) == {"notify": "planned", "keep": "succeeded"}

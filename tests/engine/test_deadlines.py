@@ -6,21 +6,22 @@ import asyncio
 
 import pytest
 
+from eventwire.engine.batching import Promise
 from eventwire.engine.deadlines import Deadlines
 
 
 def test_what_is_not_done_in_time_fails_and_what_is_done_is_left_alone():
     async def run():
-        loop, deadlines = asyncio.get_running_loop(), Deadlines()
-        late, done, patient = (loop.create_future() for _ in range(3))
+        deadlines = Deadlines()
+        late, done, patient = (Promise() for _ in range(3))
         deadlines.add(0.02, late)
         deadlines.add(0.02, done)
         deadlines.add(60, patient)
-        done.set_result("answer")
+        done.settle("answer")
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(late, 5)
-        assert done.result() == "answer"
-        assert not patient.done()
+            await asyncio.wait_for(late.future, 5)
+        assert done.future.result() == "answer"
+        assert not patient.is_settled
         return deadlines
 
     asyncio.run(run())
@@ -28,27 +29,27 @@ def test_what_is_not_done_in_time_fails_and_what_is_done_is_left_alone():
 
 def test_those_that_come_later_have_their_whole_time():
     async def run():
-        loop, deadlines = asyncio.get_running_loop(), Deadlines()
-        first = loop.create_future()
+        deadlines = Deadlines()
+        first = Promise()
         deadlines.add(0.1, first)
         await asyncio.sleep(0.07)
-        second = loop.create_future()
+        second = Promise()
         deadlines.add(0.1, second)
-        await asyncio.wait([first])
-        assert not second.done()
-        await asyncio.wait([second], timeout=5)
-        assert isinstance(second.exception(), TimeoutError)
+        await asyncio.wait([first.future])
+        assert not second.is_settled
+        await asyncio.wait([second.future], timeout=5)
+        assert isinstance(second.future.exception(), TimeoutError)
 
     asyncio.run(run())
 
 
 def test_what_is_done_is_not_kept():
     async def run():
-        loop, deadlines = asyncio.get_running_loop(), Deadlines()
+        deadlines = Deadlines()
         for _ in range(1000):
-            future = loop.create_future()
-            deadlines.add(30, future)
-            future.set_result(None)
+            ticket = Promise()
+            deadlines.add(30, ticket)
+            ticket.settle(None)
         return sum(map(len, deadlines._waiting.values()))
 
     assert asyncio.run(run()) <= 1

@@ -20,7 +20,70 @@ SHARED = 32
 """Up to so many go in one batch; more are shared among the batches that may start, so that the server works on one while the
 next is made."""
 
-Waiting = tuple[Operation, Request, "asyncio.Future[Any]"]
+
+class Ticket:
+    """Stands for a request that goes with others. It is settled once: by its response, by what was raised, or by whoever
+    gives it up. Cheaper than a future, whose callbacks each take a turn of the event loop.
+    """
+
+    __slots__ = ("_own", "is_settled")
+
+    def __init__(self) -> None:
+        self.is_settled = False
+        self._own: asyncio.Future[Any] | None = None
+
+    def over(self, outcome: Any) -> None:
+        """Called once, with the response or with what was raised."""
+        raise NotImplementedError
+
+    def settle(self, outcome: Any) -> None:
+        """Give it its response, or what was raised; what comes after that is passed over."""
+        if self.is_settled:
+            return
+        self.is_settled = True
+        if self._own is not None:
+            self._own.cancel()
+        self.over(outcome)
+
+    def cancel(self) -> None:
+        """Give it up."""
+        self.settle(asyncio.CancelledError())
+
+    def follow(self, own: asyncio.Future[Any]) -> None:
+        """End as a request that goes its own way does, and let that end where this is given up."""
+        if self.is_settled:
+            own.cancel()
+        self._own = own
+        own.add_done_callback(self._followed)
+
+    def _followed(self, own: asyncio.Future[Any]) -> None:
+        if own.cancelled():
+            self.cancel()
+        else:
+            self.settle(own.exception() or own.result())
+
+
+class Promise(Ticket):
+    """A ticket that can be awaited."""
+
+    __slots__ = ("future",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def over(self, outcome: Any) -> None:
+        if self.future.done():
+            return
+        if isinstance(outcome, asyncio.CancelledError):
+            self.future.cancel()
+        elif isinstance(outcome, BaseException):
+            self.future.set_exception(outcome)
+        else:
+            self.future.set_result(outcome)
+
+
+Waiting = tuple[Operation, Request, Ticket]
 
 
 class Batching:
@@ -48,10 +111,12 @@ class Batching:
         """
         if self._run_many is None:
             return await operation.send(self._connection, request)
-        outcome = self.submit(operation, request)
+        promise = Promise()
+        self.submit(operation, request, promise)
         try:
-            return await outcome
+            return await promise.future
         except asyncio.CancelledError:
+            promise.cancel()
             self.give_up()
             raise
 
@@ -60,30 +125,26 @@ class Batching:
         """Whether deliveries can go together, and so can be submitted."""
         return self._run_many is not None
 
-    def submit(self, operation: Operation, request: Request) -> asyncio.Future[Any]:
-        """Send a request with others; the future gives its response, or raises what the operation's own `send` does.
+    def submit(self, operation: Operation, request: Request, ticket: Ticket) -> None:
+        """Send a request with others; the ticket is settled with its response, or with what the operation's own `send` raises.
 
-        Whoever cancels the future, or settles it for a timeout, has to call `give_up`.
+        Whoever settles it before, for a timeout for one, has to call `give_up`.
         """
-        loop = asyncio.get_running_loop()
-        outcome: asyncio.Future[Any] = loop.create_future()
-        self._waiting.append((operation, request, outcome))
+        self._waiting.append((operation, request, ticket))
         if not self._asked and len(self._batches) < self._under_way:
             self._asked = True
-            loop.call_soon(self._start)
-        return outcome
+            asyncio.get_running_loop().call_soon(self._start)
 
     def give_up(self) -> None:
         """End the batches that nobody waits for: a server that never answers would keep their places for good."""
         for task, batch in self._batches.items():
-            if all(waiting.done() for _, _, waiting in batch):
+            if all(ticket.is_settled for _, _, ticket in batch):
                 task.cancel()
 
     async def close(self) -> None:
         """Cut off what is under way, and close the connection. Whoever waits for an outcome is cancelled."""
-        for _, _, outcome in self._waiting:
-            outcome.cancel()
-        self._waiting.clear()
+        while self._waiting:
+            self._waiting.popleft()[2].cancel()
         for batch in self._batches:
             batch.cancel()
         await asyncio.gather(*self._batches, return_exceptions=True)
@@ -103,7 +164,7 @@ class Batching:
         free = self._under_way - len(self._batches)
         share = max(SHARED, -(-len(self._waiting) // free))
         count = min(len(self._waiting), share, self._largest)
-        return [each for each in (self._waiting.popleft() for _ in range(count)) if not each[2].done()]
+        return [each for each in (self._waiting.popleft() for _ in range(count)) if not each[2].is_settled]
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         del self._batches[task]
@@ -114,42 +175,22 @@ class Batching:
         assert self._run_many is not None
         try:
             outcomes = await self._run_many(self._connection, [(operation, request) for operation, request, _ in batch])
-            for (_, _, waiting), outcome in zip(batch, outcomes, strict=True):
-                settle(waiting, outcome)
+            settled = list(zip(batch, outcomes, strict=True))
         except Exception as error:  # a bug of the service's, which must not leave anyone waiting
-            for _, _, waiting in batch:
-                settle(waiting, error)
-        except asyncio.CancelledError:
-            for _, _, waiting in batch:
-                waiting.cancel()
+            settled = [(waiting, error) for waiting in batch]
+        except asyncio.CancelledError as error:
+            settle_all([(waiting, error) for waiting in batch])
             raise
+        settle_all(settled)
 
 
-def settle(waiting: asyncio.Future[Any], outcome: Any) -> None:
-    """Give a delivery its outcome, or let it follow a request that goes its own way."""
-    if isinstance(outcome, asyncio.Future):
-        follow(waiting, outcome)
-    elif waiting.done():
-        return  # given up in the meantime
-    elif isinstance(outcome, BaseException):
-        waiting.set_exception(outcome)
-    else:
-        waiting.set_result(outcome)
-
-
-def follow(waiting: asyncio.Future[Any], own: asyncio.Future[Any]) -> None:
-    """The delivery ends as the request that goes its own way does, and the request where the delivery is given up."""
-
-    def ended(own: asyncio.Future[Any]) -> None:
-        if own.cancelled():
-            waiting.cancel()
-        else:
-            error = own.exception()
-            settle(waiting, own.result() if error is None else error)
-
-    def given_up(waiting: asyncio.Future[Any]) -> None:
-        if waiting.cancelled():
-            own.cancel()
-
-    own.add_done_callback(ended)
-    waiting.add_done_callback(given_up)  # at once where it is given up already
+def settle_all(settled: Sequence[tuple[Waiting, Any]]) -> None:
+    """Give each delivery its outcome, or let it follow a request that goes its own way."""
+    for (_, _, ticket), outcome in settled:
+        try:
+            if isinstance(outcome, asyncio.Future):
+                ticket.follow(outcome)
+            else:
+                ticket.settle(outcome)
+        except Exception as bug:  # which must not keep the others waiting
+            asyncio.get_running_loop().call_exception_handler({"message": "An outcome was lost.", "exception": bug})

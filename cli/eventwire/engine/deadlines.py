@@ -4,42 +4,41 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Any
+
+from eventwire.engine.batching import Ticket
 
 
 class Deadlines:
-    """Futures that fail with TimeoutError where they are not done in time.
+    """Tickets that fail with TimeoutError where they are not settled in time.
 
-    A timer for each future is most of what a timeout costs. Those of the same length end in the order in which they
+    A timer for each is most of what a timeout costs. Those of the same length end in the order in which they
     began, so that one timer, for the first, is enough; those that are done are forgotten as others come.
     """
 
     def __init__(self) -> None:
-        self._waiting: dict[float, deque[tuple[float, asyncio.Future[Any]]]] = {}
+        self._waiting: dict[float, deque[tuple[float, Ticket]]] = {}
         self._timers: set[float] = set()
         """Lengths that have a timer running."""
 
-    def add(self, seconds: float, future: asyncio.Future[Any]) -> None:
-        """Let a future fail with TimeoutError after some seconds."""
+    def add(self, seconds: float, ticket: Ticket) -> None:
+        """Let a ticket fail with TimeoutError after some seconds."""
         loop = asyncio.get_running_loop()
         waiting = self._waiting.get(seconds)
         if waiting is None:
             waiting = self._waiting[seconds] = deque()
-        while waiting and waiting[0][1].done():
+        while waiting and waiting[0][1].is_settled:
             waiting.popleft()
         if seconds not in self._timers:
             self._timers.add(seconds)
             loop.call_later(seconds, self._expire, seconds)
-        waiting.append((loop.time() + seconds, future))
+        waiting.append((loop.time() + seconds, ticket))
 
     def _expire(self, seconds: float) -> None:
         """Fail those whose time is over, and look again when the next one's is."""
         loop = asyncio.get_running_loop()
         waiting = self._waiting[seconds]
-        while waiting and (waiting[0][1].done() or waiting[0][0] <= loop.time()):
-            _, future = waiting.popleft()
-            if not future.done():
-                future.set_exception(TimeoutError())
+        while waiting and (waiting[0][1].is_settled or waiting[0][0] <= loop.time()):
+            waiting.popleft()[1].settle(TimeoutError())
         if waiting:
             loop.call_at(waiting[0][0], self._expire, seconds)
         else:

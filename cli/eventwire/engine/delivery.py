@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from eventwire.engine.batching import Ticket
 from eventwire.engine.connections import Connections
 from eventwire.engine.gate import Paused
 from eventwire.engine.observer import Observer
@@ -147,37 +148,36 @@ def ended(delivery: Delivery, course: Course, begun: float, outcome: dict[str, A
     )
 
 
-def send_together(delivery: Delivery, course: Course) -> asyncio.Future[Any] | None:
-    """Send a delivery's first attempt with all that go to its account at this moment; None where it has to wait for
-    anything, or its service takes each by itself. `landed` tells what came of it.
+def send_together(delivery: Delivery, course: Course, ticket: Ticket) -> bool:
+    """Send a delivery's first attempt with all that go to its account at this moment; False where it has to wait for
+    anything, or its service takes each by itself. The ticket is settled once it is over; `landed` tells what came of it.
 
     It is what `deliver` does, without a task of its own: that is half of what a delivery costs.
     """
     account = delivery.record.service_account
     batching = course.connections.opened(account)
     if batching is None or not batching.takes_many or not delivery.is_started:
-        return None
+        return False
     if not course.connections.gate(account).is_free or delivery.operation is None:
-        return None
+        return False
     delivery.attempts += 1
-    future = batching.submit(delivery.operation, delivery.request or {})
-    course.connections.deadlines.add(delivery.timeout_seconds, future)
-    return future
+    batching.submit(delivery.operation, delivery.request or {}, ticket)
+    course.connections.deadlines.add(delivery.timeout_seconds, ticket)
+    return True
 
 
-def landed(delivery: Delivery, course: Course, future: asyncio.Future[Any], begun: float) -> Attempt:
-    """What came of an attempt that was sent together with others."""
+def landed(delivery: Delivery, course: Course, outcome: Any, begun: float) -> Attempt:
+    """What came of an attempt that was sent together with others: its response, or what was raised."""
     account = delivery.record.service_account
     gate = course.connections.gate(account)
-    error: BaseException | None = asyncio.CancelledError() if future.cancelled() else future.exception()
-    if error is None:
+    if not isinstance(outcome, BaseException):
         gate.leave(None)
-        return Attempt({"status": DeliveryStatus.SUCCEEDED, "response": future.result()})
-    if isinstance(error, TimeoutError | asyncio.CancelledError):
+        return Attempt({"status": DeliveryStatus.SUCCEEDED, "response": outcome})
+    if isinstance(outcome, TimeoutError | asyncio.CancelledError):
         batching = course.connections.opened(account)
         if batching is not None:
             batching.give_up()
-    tried = attempt_that_raised(delivery, error, connected=True, seconds=time.perf_counter() - begun)
+    tried = attempt_that_raised(delivery, outcome, connected=True, seconds=time.perf_counter() - begun)
     if tried.error is not None:
         gate.leave(tried.error)
     return tried

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from eventwire.engine.delivery import Delivery
-    from eventwire.engine.record import RunRecord
+    from eventwire.engine.record import RunStatus
+    from eventwire.engine.run import Run
     from eventwire.journal.rows import AcceptedRun
 
 
@@ -19,7 +20,7 @@ class Observer:
     def retrying(self, delivery: Delivery, error: Exception, delay_seconds: float) -> None:
         """An attempt has failed, and another follows."""
 
-    def ended(self, record: RunRecord) -> None:
+    def ended(self, run: Run, status: RunStatus) -> None:
         """A run has ended, durably."""
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from asyncio import Future
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,32 +17,21 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from eventwire.accounts.lookup import find_credentials
+from eventwire.engine.batching import Ticket
 from eventwire.engine.connections import Connections
-from eventwire.engine.delivery import (
-    NOT_FINISHED,
-    Attempt,
-    Course,
-    Delivery,
-    cut_off,
-    deliver,
-    describe_error,
-    ended,
-    ends_within,
-    landed,
-    left_to_others,
-    repeat_delay,
-    send_together,
-)
+from eventwire.engine.delivery import Delivery, ends_within
 from eventwire.engine.gate import Gate
 from eventwire.engine.observer import SILENCE, Observer
-from eventwire.engine.plan import EventPlan, TriggerPlan, plan_event
-from eventwire.engine.record import ActionRecord, DeliveryStatus, Raised, RunRecord
+from eventwire.engine.passage import Ended, NotRecorded, Passage, Wanted
+from eventwire.engine.plan import EventPlan, plan_event
+from eventwire.engine.record import Raised, RunRecord, RunStatus
 from eventwire.engine.run import IncomingEvent, NewRun, Run, encode_or_none
 from eventwire.engine.selection import EVERYTHING, Selection
 from eventwire.engine.stored import left_over, record_of
 from eventwire.errors import EventwireError, PayloadError, UsageError
-from eventwire.journal.rows import AcceptedRun, AccountState, EndedRun, FinishedDelivery
-from eventwire.journal.store import Journal, JournalError, KeyTaken
+from eventwire.journal.rows import AcceptedRun, AccountState, EndedRun
+from eventwire.journal.store import Journal, KeyTaken
+from eventwire.journal.writer import settle
 from eventwire.language.models import read_model
 from eventwire.project.model import Event, Project
 from eventwire.services.catalog import find_service
@@ -61,45 +50,10 @@ LOG = Event(LOG_EVENT, None, None, {}, read_model({}), {}, {})
 """What it is where the project says nothing of it: any payload, and nothing that happens."""
 
 
-class NotRecorded(JournalError):
-    """Actions were sent, and what came of them could not be recorded."""
-
-    def __init__(self, record: RunRecord, error: JournalError) -> None:
-        super().__init__(
-            f"What came of run {record.id} could not be recorded: {error.message}", next_step=error.next_step
-        )
-        self.record = record
-        """What came of it all the same."""
-
-
-Over = Callable[[Delivery, ActionRecord], None]
-"""Called once a delivery is over, with its record."""
-
-
 class KeyReused(UsageError):
     """An idempotency key came again with another payload."""
 
     code = "key-reused"
-
-
-class Delivered(Struct):
-    """What came of a run's deliveries, as far as the journal has it or not."""
-
-    records: list[ActionRecord]
-    last: list[FinishedDelivery]
-    """Outcomes that are not handed to the journal yet, the last one among them."""
-    writing: list[Future[None]] = []
-    """Outcomes on their way."""
-
-
-class Wanted(Struct, frozen=True):
-    """An event that an outcome is to raise."""
-
-    plan: TriggerPlan
-    by: str
-    """Which outcome: `on-event/store on success`."""
-    says: Any
-    """The response, or the error."""
 
 
 class Accepted(Struct, frozen=True):
@@ -141,13 +95,15 @@ class Pipeline:
         self._runs = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        self._leaving = asyncio.Event()
+        self.leaving = asyncio.Event()
         """Set where further attempts are another process's."""
         if detach:
-            self._leaving.set()
-        self._is_cut_off = False
+            self.leaving.set()
+        self.is_cut_off = False
         """Whether nothing is sent any more."""
-        self._running: set[Future[Any]] = set()
+        self.running: set[Ticket | asyncio.Task[Any]] = set()
+        """Deliveries that are under way, so that they can be stopped."""
+        self._ending: set[asyncio.Task[None]] = set()
         self._notes: set[asyncio.Task[None]] = set()
 
     def plan(self, event: str) -> EventPlan:
@@ -204,33 +160,24 @@ class Pipeline:
 
         Raises NotRecorded.
         """
-        if isinstance(run, NewRun) and run.is_ended:
-            record = run.report([])
-            self.observer.ended(record)
-            return record
-        with self.under_way():
-            delivered = await self.deliver_all(run)
-            record = run.report(delivered.records)
-            try:
-                record = await self.conclude(run, record, delivered)
-            except JournalError as error:
-                raise NotRecorded(record, error) from error
-            self.observer.ended(record)
-            return record
+        future: Future[RunRecord] = asyncio.get_running_loop().create_future()
 
-    async def conclude(self, run: Run, record: RunRecord, delivered: Delivered) -> RunRecord:
-        """Write the last outcome, and the run's end once all that follows from it is in the journal."""
-        journal = self._journal
-        if any(each.is_waiting for each in delivered.records):
-            await journal.finish(delivered.last)
-            await journal.let_go(run.id, record.duration_ms)
-        elif wanted := triggered(run, delivered.records):
-            await journal.finish(delivered.last)
-            record = await self.raise_events(run, record, wanted)
-        else:
-            await journal.finish(delivered.last, EndedRun(run.id, record.status, record.duration_ms))
-        await journal.settled(delivered.writing)
-        return record
+        def ended(passage: Passage, error: Exception | None) -> None:
+            if not future.done():
+                settle(future, None if error else passage.record, error)
+
+        self.finish_soon(run, ended)
+        return await future
+
+    def finish_soon(self, run: Run, ended: Ended) -> None:
+        """Do what `finish` does, and call `ended` once it is done."""
+        passage = Passage(self, run, self._journal, ended)
+        if isinstance(run, NewRun) and run.is_ended:
+            self.observer.ended(run, passage.status)
+            ended(passage, None)
+            return
+        self.enter()
+        passage.start()
 
     async def prepare(self, deliveries: Sequence[Delivery]) -> float:
         """Get ready what the first deliveries of a process need; returns the seconds it took.
@@ -248,96 +195,22 @@ class Pipeline:
         await self.connections.prepare(needed)
         return time.perf_counter() - begun
 
-    async def deliver_all(self, run: Run) -> Delivered:
-        """Deliver in parallel; the outcome of all but the last is on its way to the journal when its delivery ends."""
-        journal = self._journal
-        course = Course(self.connections, journal, self.observer, run.started, run.received_at, self._leaving)
-        records = [delivery.record for delivery in run.deliveries]
-        delivered = Delivered(records, [run.finished(each, each.record) for each in run.unwritten])
-        waiting = [delivery for delivery in run.deliveries if not delivery.is_final]
-        remaining = len(waiting)
-        if not remaining:
-            return delivered
-        all_over = asyncio.get_running_loop().create_future()
-
-        def over(delivery: Delivery, record: ActionRecord) -> None:
-            nonlocal remaining
-            record, outcome = recordable(run, delivery, record)
-            records[delivery.position] = record
-            remaining -= 1
-            if not remaining:
-                all_over.set_result(None)
-            if record.is_waiting:
-                return
-            if remaining:
-                delivered.writing.append(journal.finish_soon(outcome))
-            else:
-                delivered.last.append(outcome)
-
-        for delivery in waiting:
-            self.deliver(delivery, course, over)
-        await all_over
-        return delivered
-
-    def deliver(self, delivery: Delivery, course: Course, over: Over) -> None:
-        """Set a delivery going; `over` is called once it is."""
-        begun = time.perf_counter()
-        sent = None if self._is_cut_off else send_together(delivery, course)
-        if sent is None:
-            self.deliver_alone(delivery, course, over, begun)
-            return
-        self.track(sent)
-
-        def came_back(future: Future[Any]) -> None:
-            tried = landed(delivery, course, future, begun)
-            if repeat_delay(delivery, tried.error, course) is None:
-                over(delivery, ended(delivery, course, begun, tried.outcome))
-            else:
-                self.deliver_alone(delivery, course, over, begun, tried)
-
-        sent.add_done_callback(came_back)
-
-    def deliver_alone(
-        self, delivery: Delivery, course: Course, over: Over, begun: float, tried: Attempt | None = None
-    ) -> None:
-        """Set a delivery going that waits for something: a connection, its turn, another attempt."""
-        if self._is_cut_off:
-            outcome = tried.outcome if tried else cut_off(NOT_FINISHED, DeliveryStatus.FAILED)
-            over(delivery, ended(delivery, course, begun, outcome))
-            return
-
-        def ended_alone(task: asyncio.Task[ActionRecord]) -> None:
-            try:
-                record = task.result()
-            except asyncio.CancelledError:  # before it began
-                outcome = left_to_others(delivery, course, cut_off(NOT_FINISHED, DeliveryStatus.FAILED))
-                record = ended(delivery, course, begun, outcome)
-            except Exception as error:
-                # the others go on; that nothing can be recorded is told at the end
-                outcome = {"status": DeliveryStatus.FAILED, "error": describe_error(error)}
-                record = ended(delivery, course, begun, outcome)
-            over(delivery, record)
-
-        task = asyncio.create_task(deliver(delivery, course, begun, tried), name=delivery.label)
-        self.track(task)
-        task.add_done_callback(ended_alone)
-
     # Events that outcomes raise
 
-    async def raise_events(self, run: Run, record: RunRecord, wanted: Sequence[Wanted]) -> RunRecord:
-        """Raise the events that the outcomes of a run's actions trigger, now that the outcomes are durable.
+    async def raise_events(
+        self, run: Run, status: RunStatus, duration_ms: float, wanted: Sequence[Wanted]
+    ) -> Sequence[Raised]:
+        """Raise the events that the outcomes of a run's actions trigger, now that the outcomes are durable, and end the run.
 
-        The run ends once all of them are in the journal, so that a crash before loses none; each has a key of its own,
-        so that it is raised once.
+        It ends once all of them are in the journal, so that a crash before loses none; each has a key of its own, so that
+        it is raised once.
         """
         accepted = [await self.accept_raised(run, each) for each in wanted]
         told = [{"event": each.event, "by": each.by, "error": each.error} for each in accepted if each.error]
-        await self._journal.finish(
-            [], EndedRun(run.id, record.status, record.duration_ms, encode_or_none(told or None))
-        )
+        await self._journal.finish([], EndedRun(run.id, status, duration_ms, encode_or_none(told or None)))
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self.finish_raised(each), name=f"raised by {run.id}") for each in accepted]
-        return replace(record, raised=[task.result() for task in tasks])
+        return [task.result() for task in tasks]
 
     async def accept_raised(self, run: Run, wanted: Wanted) -> Accepted:
         """Journal one event that an outcome raises. What keeps it from being raised is told, never dropped."""
@@ -454,10 +327,11 @@ class Pipeline:
         """Whether every run that is under way ends within a time."""
         return await ends_within(self._idle, seconds)
 
-    def track(self, delivery: Future[Any]) -> None:
-        """Remember a running delivery until it ends, so that it can be stopped."""
-        self._running.add(delivery)
-        delivery.add_done_callback(self._running.discard)
+    def keep(self, steps: Coroutine[Any, Any, None]) -> None:
+        """Let a run's end go on by itself."""
+        task = asyncio.create_task(steps, name="end of a run")
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
 
     async def stop(self, grace_seconds: float, *, leave_retries: bool = False) -> None:
         """Give the runs under way their grace time, then cut off what still runs; each still records its outcome.
@@ -472,14 +346,14 @@ class Pipeline:
 
     def leave_retries(self) -> None:
         """Leave what waits for another attempt, now or later, to another process."""
-        self._leaving.set()
+        self.leaving.set()
 
     def cut_off(self) -> None:
         """Cut off every running delivery at once; each still records its outcome. What is accepted from now on, an event
         that an outcome raises for one, is recorded and not sent.
         """
-        self._is_cut_off = True
-        for delivery in list(self._running):
+        self.is_cut_off = True
+        for delivery in list(self.running):
             delivery.cancel()
 
     async def close_when_idle(self) -> None:
@@ -530,27 +404,3 @@ class Pipeline:
     def _journal(self) -> Journal:
         assert self.journal is not None, "only dry runs do without a journal"
         return self.journal
-
-
-def recordable(run: Run, delivery: Delivery, record: ActionRecord) -> tuple[ActionRecord, FinishedDelivery]:
-    """A delivery's record and what the journal keeps of it; a response that cannot be kept is our bug, and told."""
-    try:
-        return record, run.finished(delivery, record)
-    except Exception as error:
-        record = replace(record, response=None, error=describe_error(error))
-        return record, run.finished(delivery, record)
-
-
-def triggered(run: Run, records: Sequence[ActionRecord]) -> list[Wanted]:
-    """The events that the outcomes of a run raise; one that is unknown, or was left out, raises none."""
-    outcomes = {DeliveryStatus.SUCCEEDED: "success", DeliveryStatus.FAILED: "failure"}
-    return [
-        Wanted(
-            plan,
-            f"{delivery.label} on {plan.trigger.outcome}",
-            record.response if plan.trigger.outcome == "success" else record.error,
-        )
-        for delivery, record in zip(run.deliveries, records, strict=True)
-        for plan in delivery.triggers
-        if plan.trigger.outcome == outcomes.get(record.status)
-    ]

@@ -23,9 +23,6 @@ class DeliveryStatus(StrEnum):
     """Not sent, or not sent again yet: of a dry run, what would have been."""
 
 
-FAILED_SO_FAR = DeliveryStatus.FAILED
-
-
 class RunStatus(StrEnum):
     """What came of a run's actions together."""
 
@@ -57,6 +54,11 @@ class ActionRecord(Struct, frozen=True):
     def is_waiting(self) -> bool:
         """Whether an attempt has failed and another follows, or it was left to another process before the first."""
         return self.status is DeliveryStatus.PLANNED and (self.attempts > 0 or self.started_ms is not None)
+
+    @property
+    def status_so_far(self) -> DeliveryStatus:
+        """What it counts for in its run: one that is still to be tried again has not succeeded."""
+        return DeliveryStatus.FAILED if self.is_waiting else self.status
 
     def as_dict(self) -> dict[str, Any]:
         """The delivery as data."""
@@ -120,8 +122,8 @@ class RunRecord(Struct, frozen=True):
 
     @property
     def status(self) -> RunStatus:
-        """What came of the actions together; one that is still to be tried again has not succeeded."""
-        return status_of([FAILED_SO_FAR if action.is_waiting else action.status for action in self.actions])
+        """What came of the actions together."""
+        return status_of([action.status_so_far for action in self.actions])
 
     @property
     def slowest_ms(self) -> float:
@@ -145,8 +147,6 @@ class RunRecord(Struct, frozen=True):
 
 def status_of(statuses: Sequence[DeliveryStatus]) -> RunStatus:
     """What deliveries' outcomes come to; a run with none has succeeded."""
-    bad = sum(status in (DeliveryStatus.FAILED, DeliveryStatus.UNKNOWN) for status in statuses)
-    if not bad:
+    if DeliveryStatus.FAILED not in statuses and DeliveryStatus.UNKNOWN not in statuses:
         return RunStatus.SUCCEEDED
-    good = DeliveryStatus.SUCCEEDED in statuses
-    return RunStatus.PARTIAL if good else RunStatus.FAILED
+    return RunStatus.PARTIAL if DeliveryStatus.SUCCEEDED in statuses else RunStatus.FAILED

@@ -125,8 +125,10 @@ class Run:
         """Milliseconds since the event came in."""
         return (time.perf_counter() - self.started) * 1000
 
-    def report(self, records: Sequence[ActionRecord]) -> RunRecord:
-        """The run's record: each filter with the outcomes of its actions, which are in the order of the deliveries."""
+    def report(self, records: Sequence[ActionRecord], duration_ms: float | None = None) -> RunRecord:
+        """The run's record: each filter with the outcomes of its actions, which are in the order of the deliveries; it has
+        taken until now where nothing is said.
+        """
         actions: dict[str, list[ActionRecord]] = {}
         for delivery, record in zip(self.deliveries, records, strict=True):
             actions.setdefault(delivery.filter, []).append(record)
@@ -137,7 +139,7 @@ class Run:
             self.id,
             self.event,
             self.environment,
-            self.elapsed_ms(),
+            self.elapsed_ms() if duration_ms is None else duration_ms,
             Verdicts(self.filters, matched),
             self.filter_count,
             list(matched.values()),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from asyncio import get_running_loop
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from msgspec.json import encode
 from msgspec.structs import astuple
@@ -41,11 +43,8 @@ from eventwire.journal.statements import (
     RESOLVE_RUN,
     START_DELIVERY,
 )
-from eventwire.journal.writer import Statement, Writer
+from eventwire.journal.writer import Done, Statement, Writer, settle
 from eventwire.project.files import keep_private
-
-if TYPE_CHECKING:
-    from asyncio import Future
 
 Result = TypeVar("Result")
 FILE_NAME = "journal.sqlite3"
@@ -94,16 +93,20 @@ class Journal:
 
     # Writing
 
+    def begin_soon(self, run: AcceptedRun, deliveries: Sequence[PlannedDelivery], done: Done) -> None:
+        """Record a run and what it is about to send; `done` is told KeyTaken or JournalError, or None once it is durable."""
+        row = (*astuple(run)[:-1], self.owner)
+        self._write([(INSERT_RUN, row), *[(INSERT_DELIVERY, astuple(each)) for each in deliveries]], done)
+
     async def begin(self, run: AcceptedRun, deliveries: Sequence[PlannedDelivery]) -> None:
         """Record a run and what it is about to send. Raises KeyTaken, JournalError."""
-        row = (*astuple(run)[:-1], self.owner)
-        await self._durable(
-            self._write([(INSERT_RUN, row), *[(INSERT_DELIVERY, astuple(each)) for each in deliveries]])
-        )
+        future = get_running_loop().create_future()
+        self.begin_soon(run, deliveries, partial(settle, future))
+        await future
 
     async def start(self, run: str, position: int) -> None:
         """Record that a delivery is about to be sent. Raises JournalError."""
-        await self._durable(self._write([(START_DELIVERY, (run, position))]))
+        await self._written([(START_DELIVERY, (run, position))])
 
     async def postpone(self, delivery: PostponedDelivery) -> None:
         """Record an attempt that failed, and when the next is due. Raises JournalError."""
@@ -111,36 +114,35 @@ class Journal:
         error = delivery.error
         attempt = (*key, delivery.attempts, delivery.started_at, delivery.duration_ms, error, delivery.response)
         waits = (*key, delivery.attempts, delivery.due_at, error, delivery.started_ms)
-        await self._durable(self._write([(INSERT_ATTEMPT, attempt), (POSTPONE_DELIVERY, waits)]))
+        await self._written([(INSERT_ATTEMPT, attempt), (POSTPONE_DELIVERY, waits)])
 
-    def finish_soon(self, outcome: FinishedDelivery) -> Future[None]:
-        """Hand over a delivery's outcome; the future is done once it is durable, or fails with SQLite's error."""
-        return self._write([finish_delivery(outcome)])
-
-    async def settled(self, writing: Sequence[Future[None]]) -> None:
-        """Wait until outcomes that were handed over are durable. Raises JournalError."""
-        for each in writing:
-            await self._durable(each)
+    def finish_soon(self, outcomes: Sequence[FinishedDelivery], ended: EndedRun | None, done: Done) -> None:
+        """Record what came of deliveries and, with the last of them, that their run has ended; `done` is told JournalError, or
+        None once it is durable.
+        """
+        statements: list[Statement] = [(FINISH_DELIVERY, astuple(outcome)) for outcome in outcomes]
+        if ended:
+            statements.append((FINISH_RUN, astuple(ended)))
+        self._write(statements, done)
 
     async def finish(self, outcomes: Sequence[FinishedDelivery], ended: EndedRun | None = None) -> None:
         """Record what came of deliveries and, with the last of them, that their run has ended. Raises JournalError."""
-        statements = [finish_delivery(outcome) for outcome in outcomes]
-        if ended:
-            statements.append((FINISH_RUN, astuple(ended)))
-        await self._durable(self._write(statements))
+        future = get_running_loop().create_future()
+        self.finish_soon(outcomes, ended, partial(settle, future))
+        await future
 
     async def let_go(self, run: str, duration_ms: float) -> None:
         """Leave what is left of a run to whoever takes it. Raises JournalError."""
-        await self._durable(self._write([(LET_GO, (duration_ms, run))]))
+        await self._written([(LET_GO, (duration_ms, run))])
 
     async def resolve(self, run: str, positions: Sequence[int], status: str, resolution: str, run_status: str) -> None:
         """Record what a person says became of deliveries that are unknown, as JSON text. Raises JournalError."""
         rows = [(RESOLVE_DELIVERY, (status, resolution, run, position)) for position in positions]
-        await self._durable(self._write([*rows, (RESOLVE_RUN, (run_status, run))]))
+        await self._written([*rows, (RESOLVE_RUN, (run_status, run))])
 
     async def note_account(self, state: AccountState) -> None:
         """Record the state of an account's circuit. Raises JournalError."""
-        await self._durable(self._write([(NOTE_ACCOUNT, astuple(state))]))
+        await self._written([(NOTE_ACCOUNT, astuple(state))])
 
     async def forget(self, before: float, most: int) -> int:
         """Remove runs that came in before a moment (seconds since 1970) and have ended, the oldest first and only so
@@ -158,23 +160,23 @@ class Journal:
 
     async def change(self, change: Callable[[sqlite3.Connection], Result]) -> Result:
         """Read and write in one transaction, and return what the change returns. Raises JournalError."""
-        result: Result = await self._durable(self._writer_of_this_process.write((), change))
+        result: Result = await self._written((), change)
         return result
 
-    async def _durable(self, written: Future[Any]) -> Any:
-        # written out where `translated` would do: three times an event
-        try:
-            return await written
-        except (sqlite3.Error, OSError) as error:
-            raise translation(error, self.path) from error
+    async def _written(self, statements: Sequence[Statement], change: Callable[..., Any] | None = None) -> Any:
+        future = get_running_loop().create_future()
+        self._write(statements, partial(settle, future), change)
+        return await future
 
-    def _write(self, statements: Sequence[Statement]) -> Future[Any]:
-        return self._writer_of_this_process.write(statements)
+    def _write(self, statements: Sequence[Statement], done: Done, change: Callable[..., Any] | None = None) -> None:
+        self._writer_of_this_process.write(statements, done, change)
 
     @property
     def _writer_of_this_process(self) -> Writer:
         if self._writer is None:
-            self._writer = Writer(lambda: open_database(self.path), last=FINISH_RUN)
+            self._writer = Writer(
+                lambda: open_database(self.path), lambda error: translation(error, self.path), last=FINISH_RUN
+            )
         return self._writer
 
     # Whose runs are whose
@@ -373,10 +375,16 @@ def translated(path: Path) -> Iterator[None]:
 
 
 def translation(error: Exception, path: Path) -> Exception:
-    """What SQLite said, as JournalError or KeyTaken; a constraint that should hold by itself is our bug."""
+    """What SQLite or the system said, as JournalError or KeyTaken; anything else, such as a constraint that should hold by
+    itself, is our bug.
+    """
     if isinstance(error, sqlite3.IntegrityError):
         return KeyTaken() if "idempotency_key" in str(error) else error
-    return JournalError(f"The journal {path} cannot be used: {sentence_of(error)}.", next_step=next_step_of(error))
+    if not isinstance(error, (sqlite3.Error, ForeignFile, OSError)):
+        return error
+    problem = JournalError(f"The journal {path} cannot be used: {sentence_of(error)}.", next_step=next_step_of(error))
+    problem.__cause__ = error
+    return problem
 
 
 def open_database(path: Path) -> sqlite3.Connection:
@@ -395,11 +403,6 @@ def open_database(path: Path) -> sqlite3.Connection:
 def json_array(texts: Sequence[str]) -> str:
     """Texts as one parameter, for `json_each`."""
     return encode(texts).decode()
-
-
-def finish_delivery(outcome: FinishedDelivery) -> Statement:
-    """The statement that records what came of a delivery."""
-    return FINISH_DELIVERY, astuple(outcome)
 
 
 def sentence_of(error: BaseException) -> str:

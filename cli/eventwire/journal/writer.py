@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from asyncio import Future, get_running_loop
+from asyncio import AbstractEventLoop, Future, get_running_loop
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -17,6 +17,8 @@ Statement = tuple[str, Sequence[Any]]
 """SQL with its parameters."""
 Change = Callable[[sqlite3.Connection], Any]
 """What is done within a transaction that is not known beforehand."""
+Done = Callable[[Any, Exception | None], None]
+"""Called in the event loop once a batch is durable, with what a change has returned; or with what was raised."""
 
 # What waits is committed together up to this many batches, so that one commit cannot grow without end.
 GROUP_SIZE = 1024
@@ -25,14 +27,15 @@ VALUES = re.compile(r"VALUES (\([?, ]+\))")
 
 
 class Batch(NamedTuple):
-    """Statements that are written together or not at all, or a change; and the future of whoever waits."""
+    """Statements that are written together or not at all, or a change; and who is to be told, in which event loop."""
 
     statements: Sequence[Statement]
     change: Change | None
-    done: Future[Any]
+    done: Done
+    loop: AbstractEventLoop
 
 
-Outcome = tuple[Batch, Any, BaseException | None]
+Outcome = tuple[Batch, Any, Exception | None]
 
 
 class Writer:
@@ -42,9 +45,17 @@ class Writer:
     not rely on another that is not durable yet, but for the statement that is the last of all.
     """
 
-    def __init__(self, open_connection: Callable[[], sqlite3.Connection], last: str = "") -> None:
-        """`last` is the statement that sees what all others of its group have written."""
+    def __init__(
+        self,
+        open_connection: Callable[[], sqlite3.Connection],
+        translate: Callable[[Exception], Exception],
+        last: str = "",
+    ) -> None:
+        """`translate` says what SQLite raised in the words of those who wait; `last` is the statement that sees what all
+        others of its group have written.
+        """
         self._open = open_connection
+        self._translate = translate
         self._last = last
         self._queue: SimpleQueue[list[Batch] | None] = SimpleQueue()
         self._pending: list[Batch] = []
@@ -55,14 +66,12 @@ class Writer:
         self._thread = Thread(target=self._work, name="journal", daemon=True)
         self._thread.start()
 
-    def write(self, statements: Sequence[Statement], change: Change | None = None) -> Future[Any]:
-        """Hand over a batch; the future is done once it is durable or has failed."""
+    def write(self, statements: Sequence[Statement], done: Done, change: Change | None = None) -> None:
+        """Hand over a batch; `done` is called once it is durable or has failed."""
         loop = get_running_loop()
-        done = loop.create_future()
         if not self._pending:
             loop.call_soon(self._hand_over)
-        self._pending.append(Batch(statements, change, done))
-        return done
+        self._pending.append(Batch(statements, change, done, loop))
 
     def close(self) -> None:
         """Write what was handed over, and stop."""
@@ -84,7 +93,7 @@ class Writer:
                     outcomes = commit(connection, group, self._last)
                 except Exception as error:
                     outcomes = [(batch, None, error) for batch in group]
-                tell(outcomes)
+                tell([(batch, result, error and self._translate(error)) for batch, result, error in outcomes])
         finally:
             if connection is not None:
                 connection.close()
@@ -113,22 +122,30 @@ class Writer:
 
 def tell(outcomes: Sequence[Outcome]) -> None:
     """Pass the outcomes on to the event loops of those who wait, one call a loop. From the writer's thread."""
-    for loop in {batch.done.get_loop() for batch, _, _ in outcomes}:
-        mine = [each for each in outcomes if each[0].done.get_loop() is loop]
+    for loop in {batch.loop for batch, _, _ in outcomes}:
+        mine = [each for each in outcomes if each[0].loop is loop]
         # a loop that was closed in the meantime has nobody left who waits
         with suppress(RuntimeError):
-            loop.call_soon_threadsafe(settle, mine)
+            loop.call_soon_threadsafe(pass_on, mine)
 
 
-def settle(outcomes: Sequence[Outcome]) -> None:
-    """Give each who waits the writer's word, unless nobody waits any more. In the event loop."""
+def pass_on(outcomes: Sequence[Outcome]) -> None:
+    """Give each who waits the writer's word. In the event loop."""
     for batch, result, error in outcomes:
-        if batch.done.done():
-            continue
-        if error is None:
-            batch.done.set_result(result)
-        else:
-            batch.done.set_exception(error)
+        try:
+            batch.done(result, error)
+        except Exception as bug:  # which must not keep the others waiting
+            batch.loop.call_exception_handler({"message": "What was written could not be told.", "exception": bug})
+
+
+def settle(future: Future[Any], result: Any, error: Exception | None) -> None:
+    """Give a future its outcome, unless nobody waits for it any more."""
+    if future.done():
+        return
+    if error is None:
+        future.set_result(result)
+    else:
+        future.set_exception(error)
 
 
 def commit(connection: sqlite3.Connection, group: Sequence[Batch], last: str) -> list[Outcome]:
@@ -196,9 +213,8 @@ def write_one_by_one(connection: sqlite3.Connection, group: Sequence[Batch]) -> 
             for batch in group:
                 outcomes.append((batch, None, write_in_savepoint(connection, batch)))
     except Exception as error:
-        return [(batch, None, failed or error) for batch, _, failed in outcomes] + [
-            (batch, None, error) for batch in group[len(outcomes) :]
-        ]
+        failures: list[Outcome] = [(batch, None, failed or error) for batch, _, failed in outcomes]
+        return failures + [(batch, None, error) for batch in group[len(outcomes) :]]
     return outcomes
 
 

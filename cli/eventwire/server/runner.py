@@ -13,10 +13,11 @@ from msgspec import Struct
 from eventwire.accounts.source_secrets import find_source_secrets
 from eventwire.engine.delivery import Delivery
 from eventwire.engine.observer import Observer
-from eventwire.engine.pipeline import KeyReused, NotRecorded, Pipeline
-from eventwire.engine.record import RunRecord
+from eventwire.engine.passage import Passage
+from eventwire.engine.pipeline import KeyReused, Pipeline
+from eventwire.engine.record import RunRecord, RunStatus
 from eventwire.engine.retention import keep_forgetting
-from eventwire.engine.run import IncomingEvent, NewRun
+from eventwire.engine.run import IncomingEvent, NewRun, Run
 from eventwire.errors import CredentialError, EventwireError
 from eventwire.journal.rows import AcceptedRun
 from eventwire.journal.store import Journal
@@ -77,13 +78,15 @@ class Publisher(Observer):
         self._feed = feed
 
     def accepted(self, run: AcceptedRun) -> None:
-        self._feed.publish(Change("accepted", run.id, run.event, run.environment))
+        if self._feed.watchers:
+            self._feed.publish(Change("accepted", run.id, run.event, run.environment))
 
     def retrying(self, delivery: Delivery, error: Exception, delay_seconds: float) -> None:
         self._feed.publish(Change("retrying", delivery.run, "", ""))
 
-    def ended(self, record: RunRecord) -> None:
-        self._feed.publish(Change("ended", record.id, record.event, record.environment, record.status))
+    def ended(self, run: Run, status: RunStatus) -> None:
+        if self._feed.watchers:
+            self._feed.publish(Change("ended", run.id, run.event, run.environment, status))
 
 
 class Runner:
@@ -249,15 +252,17 @@ class Runner:
             stopping.cancel()
 
     def finish_later(self, accepted: Accepted) -> None:
-        """Bring an accepted run to its end in the background; nothing is left to do where its key was used before, or where
-        it has ended already.
-        """
-        if accepted.first is None and not accepted.run.is_ended:
-            self._keep(self._finish_and_tell(accepted), f"run {accepted.run.id}")
+        """Bring an accepted run to its end in the background; nothing is left to do where its key was used before."""
+        if accepted.first is not None:
+            self._leave(accepted.pipeline)
             return
-        if accepted.first is None:
-            accepted.pipeline.observer.ended(accepted.run.report([]))
-        self._leave(accepted.pipeline)
+
+        def ended(passage: Passage, error: Exception | None) -> None:
+            self._leave(accepted.pipeline)
+            if error is not None:
+                self.tell(str(error))
+
+        accepted.pipeline.finish_soon(accepted.run, ended)
 
     async def raise_event(self, raised: RaisedEvent) -> Accepted:
         """Accept what a source raises; its run goes on in the background. Raises what `prepare` and `admit` raise."""
@@ -275,12 +280,6 @@ class Runner:
         # its id came before, when what it says was still made another way: it was taken then
         with suppress(KeyReused):
             await asyncio.shield(self._keep(self.raise_event(raised), "run of a source"))
-
-    async def _finish_and_tell(self, accepted: Accepted) -> None:
-        try:
-            await self.finish(accepted)
-        except (NotRecorded, Refusal) as error:
-            self.tell(str(error))
 
     # What goes on by itself
 

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from eventwire.engine.pipeline import NotRecorded, Pipeline
+from eventwire.engine.passage import NotRecorded
+from eventwire.engine.pipeline import Pipeline
 from eventwire.engine.record import DeliveryStatus, RunRecord
 from eventwire.engine.retention import forget_old_runs
 from eventwire.errors import ExitCode

@@ -14,7 +14,8 @@ import click
 from msgspec import Struct
 
 from eventwire.engine.inspected import find_run
-from eventwire.engine.pipeline import NotRecorded, Pipeline
+from eventwire.engine.passage import NotRecorded
+from eventwire.engine.pipeline import Pipeline
 from eventwire.engine.replay import Change, ReplayPlan, Step, originals, plan_replay, replay
 from eventwire.engine.selection import Selection
 from eventwire.errors import EventwireError, ExitCode, UsageError

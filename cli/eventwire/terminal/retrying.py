@@ -12,7 +12,8 @@ from eventwire.terminal.tables import say_whole
 
 if TYPE_CHECKING:
     from eventwire.engine.delivery import Delivery
-    from eventwire.engine.record import RunRecord
+    from eventwire.engine.record import RunStatus
+    from eventwire.engine.run import Run
     from eventwire.terminal.session import Session
 
 SHOWN = 8
@@ -47,8 +48,8 @@ class RetryDisplay(Observer):
         if self._drawing is None or self._drawing.done():
             self._drawing = asyncio.create_task(self._draw(), name="countdown")
 
-    def ended(self, record: RunRecord) -> None:
-        for key in [each for each in self._waiting if each[0] == record.id]:
+    def ended(self, run: Run, status: RunStatus) -> None:
+        for key in [each for each in self._waiting if each[0] == run.id]:
             del self._waiting[key]
         if not self._waiting and self._drawing is not None:
             self._drawing.cancel()

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import click
 from msgspec import Struct
 
-from eventwire.engine.pipeline import NotRecorded, Pipeline
+from eventwire.engine.passage import NotRecorded
+from eventwire.engine.pipeline import Pipeline
 from eventwire.engine.record import ActionRecord, DeliveryStatus, Raised, RunRecord
 from eventwire.engine.run import IncomingEvent
 from eventwire.engine.selection import Selection, select
