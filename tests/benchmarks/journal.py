@@ -156,7 +156,9 @@ def measure_bare(folder: Path) -> float:
             await bare.write([(INSERT_RUN, row), *[(INSERT_DELIVERY, astuple(each)) for each in planned(run)]])
             first, last = finished(run)
             end = (BARE_FINISH_RUN, ("succeeded", 3.25, None, run))
-            await asyncio.gather(bare.write([(FINISH_DELIVERY, astuple(first))]), bare.write([(FINISH_DELIVERY, astuple(last)), end]))
+            await asyncio.gather(
+                bare.write([(FINISH_DELIVERY, astuple(first))]), bare.write([(FINISH_DELIVERY, astuple(last)), end])
+            )
 
         return uvloop.run(appenders(write_one))
 

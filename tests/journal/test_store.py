@@ -229,7 +229,9 @@ def test_a_full_disk_is_an_error_and_the_rest_stays_readable(tmp_path):
         return connection
 
     journal = Journal(tmp_path)
-    journal._writer = store.Writer(lambda: open_full(journal.path), lambda error: store.translation(error, journal.path))
+    journal._writer = store.Writer(
+        lambda: open_full(journal.path), lambda error: store.translation(error, journal.path)
+    )
     big = AcceptedRun("r2", "e", "test", "cli", None, time.time(), "x" * 1_000_000, "h", "[]")
     with pytest.raises(JournalError, match="the disk is full"):
         asyncio.run(journal.begin(big, []))

@@ -99,14 +99,16 @@ def test_a_source_that_ends_while_its_event_is_accepted_leaves_no_event_behind(t
     async def work(shop):
         raised = RaisedEvent("order", {"id": 7}, "test", "source:drop", "source:drop:a#1", "2026-01-02T03:04:05Z")
         pipeline = shop.runner.pipelines["test"]
-        begin, begun = pipeline.journal.begin, asyncio.Event()
+        begin_soon, begun = pipeline.journal.begin_soon, asyncio.Event()
 
-        async def slowly(*arguments):
-            await begin(*arguments)
-            begun.set()
-            await asyncio.sleep(0.05)
+        def slowly(run, deliveries, done):
+            def later(*outcome):
+                begun.set()
+                asyncio.get_running_loop().call_later(0.05, done, *outcome)
 
-        pipeline.journal.begin = slowly
+            begin_soon(run, deliveries, later)
+
+        pipeline.journal.begin_soon = slowly
         source = asyncio.create_task(shop.runner._raise(raised))
         await begun.wait()
         source.cancel()

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import time
 from asyncio import Future
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
@@ -35,7 +36,7 @@ from eventwire.journal.writer import settle
 from eventwire.language.models import read_model
 from eventwire.project.model import Event, Project
 from eventwire.services.catalog import find_service
-from eventwire.services.declare import Credentials
+from eventwire.services.declare import Credentials, Service
 
 MOST_GENERATIONS = 10
 """So many events may raise each other, one after the other. Loops are refused when the project is read."""
@@ -48,6 +49,10 @@ LOG_EVENT = "log"
 """Entries of the log are events of this name; the project need not have it."""
 LOG = Event(LOG_EVENT, None, None, {}, read_model({}), {}, {})
 """What it is where the project says nothing of it: any payload, and nothing that happens."""
+
+
+AcceptedBy = Callable[[str | None, Exception | None], None]
+"""Called once a run is in the journal: with the id of the first run with its key, where there is one, or with what was raised."""
 
 
 class KeyReused(UsageError):
@@ -140,20 +145,44 @@ class Pipeline:
 
         Raises JournalError, and UsageError where the first had another payload.
         """
-        journal = self._journal
         run.started += await self.prepare(run.deliveries)
-        is_free = {
-            name: self.connections.gate(name).is_free
-            for name in {delivery.record.service_account for delivery in run.deliveries}
-        }
-        accepted = run.accepted()
+        future: Future[str | None] = asyncio.get_running_loop().create_future()
+        self._begin(run, partial(settle, future))
+        return await future
+
+    def accept_soon(self, run: NewRun, done: AcceptedBy) -> None:
+        """Do what `accept` does, and call `done` with what it returns or raises."""
+        if self._unprepared(run.deliveries):
+            self.keep(self._accept_prepared(run, done))
+        else:
+            self._begin(run, done)
+
+    async def _accept_prepared(self, run: NewRun, done: AcceptedBy) -> None:
         try:
-            await journal.begin(accepted, run.planned(is_free=is_free))
-        except KeyTaken:
-            return self.first_run(accepted)
-        run.is_ended = not run.deliveries
-        self.observer.accepted(accepted)
-        return None
+            run.started += await self.prepare(run.deliveries)
+            self._begin(run, done)
+        except Exception as error:
+            done(None, error)
+
+    def _begin(self, run: NewRun, done: AcceptedBy) -> None:
+        """Hand a run to the journal."""
+        row = run.accepted()
+
+        def begun(_: None, error: Exception | None) -> None:
+            first = None
+            if isinstance(error, KeyTaken):
+                try:
+                    first, error = self.first_run(row), None
+                except EventwireError as failure:
+                    error = failure
+            elif error is None:
+                run.is_ended = not run.deliveries
+                self.observer.accepted(row)
+            done(first, error)
+
+        gate = self.connections.gate
+        planned = run.planned(is_free=lambda account: gate(account).is_free) if run.deliveries else ()
+        self._journal.begin_soon(row, planned, begun)
 
     async def finish(self, run: Run) -> RunRecord:
         """Deliver what a run has accepted, and raise what follows from it; returns once every outcome is durable.
@@ -184,16 +213,21 @@ class Pipeline:
 
         Client libraries and the keyring take some hundred milliseconds once: start-up, which is no action's time.
         """
-        needed = {
-            each.record.service_account: each.service
-            for each in deliveries
-            if each.service and not each.is_final and not self.connections.is_prepared(each.record.service_account)
-        }
+        needed = self._unprepared(deliveries)
         if not needed:
             return 0.0
         begun = time.perf_counter()
         await self.connections.prepare(needed)
         return time.perf_counter() - begun
+
+    def _unprepared(self, deliveries: Sequence[Delivery]) -> Mapping[str, Service]:
+        """The accounts of deliveries that nothing is ready for yet, with their services."""
+        is_prepared = self.connections.is_prepared
+        return {
+            each.record.service_account: each.service
+            for each in deliveries
+            if not is_prepared(each.record.service_account) and each.service and not each.is_final
+        }
 
     # Events that outcomes raise
 

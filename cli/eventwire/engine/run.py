@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
@@ -304,7 +304,7 @@ class NewRun(Run):
                 self.plan.kept_verdicts[key] = kept
         return kept
 
-    def planned(self, *, is_free: Mapping[str, bool]) -> list[PlannedDelivery]:
+    def planned(self, *, is_free: Callable[[str], bool]) -> list[PlannedDelivery]:
         """The deliveries as the journal keeps them before anything is sent.
 
         `is_free` says of each account whether its deliveries start at once; these are kept as started.
@@ -312,7 +312,7 @@ class NewRun(Run):
         rows = []
         for delivery in self.deliveries:
             record = delivery.record
-            delivery.is_started = not delivery.is_final and is_free[record.service_account]
+            delivery.is_started = not delivery.is_final and is_free(record.service_account)
             rows.append(
                 PlannedDelivery(
                     self.id,

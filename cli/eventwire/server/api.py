@@ -13,11 +13,12 @@ from typing import Any
 
 from eventwire.accounts.source_secrets import find_source_secrets
 from eventwire.engine.pipeline import LOG_EVENT, KeyReused
+from eventwire.engine.record import RunRecord
 from eventwire.engine.run import IncomingEvent
 from eventwire.engine.stored import record_of
 from eventwire.errors import EventwireError, PayloadError, did_you_mean
 from eventwire.language.lazy_pattern import lazy_pattern
-from eventwire.language.payloads import encode_json_bytes, read_payload
+from eventwire.language.payloads import read_payload
 from eventwire.project.sources import KINDS
 from eventwire.server import cloud_events
 from eventwire.server.asyncapi import asyncapi
@@ -68,12 +69,16 @@ class Api:
         request = Request(scope, receive)
         try:
             answer = await self.answer(request)
-        except EventwireError as error:
-            answer = refusal(error, request)
         except Exception as error:
-            self.runner.tell(one_line(f"A request to {request.path[:200]} failed with {type(error).__name__}: {error}"))
-            answer = refusal(error, request)
+            answer = self.failed(error, request.path)
         await answer.send(send)
+
+    def failed(self, error: Exception, path: str) -> Answer:
+        """The problem document for what a request to an address came to; what is not foreseen is told here, too."""
+        if not isinstance(error, EventwireError):
+            self.runner.tell(one_line(f"A request to {path[:200]} failed with {type(error).__name__}: {error}"))
+        problem = problem_of(error, path)
+        return Answer(problem.status, problem.encode(), problem.headers)
 
     async def answer(self, request: Request) -> Answer:
         """The answer of whoever the address belongs to. Raises EventwireError."""
@@ -104,7 +109,7 @@ class Api:
         body = await request.body(LIMIT_BYTES)
         if headers.get("content-type") == "application/json" and "ce-specversion" not in headers:
             # what most senders do, without a look at the rest
-            events = [cloud_events.IncomingEvent(read_payload(body, limit_bytes=LIMIT_BYTES))]
+            events = [cloud_events.IncomingEvent(self.read_payload(body))]
         else:
             events = cloud_events.read_events(headers, body)
         for event in events:
@@ -155,17 +160,8 @@ class Api:
         """Validate and match every event. Raises PayloadError with all violations of all of them."""
         prepared, violations, message = [], [], ""
         for position, (name, event) in enumerate(events):
-            incoming = IncomingEvent(
-                name,
-                event.payload,
-                event.source or "http",
-                idempotency_key=idempotency_key or event.key,
-                id=event.id,
-                time=event.time,
-                extensions=event.extensions or None,
-            )
             try:
-                prepared.append(self.runner.prepare(incoming, key.environment))
+                prepared.append(self.prepare(name, event, key, idempotency_key))
             except PayloadError as error:
                 message = message or error.message
                 at = f"[{position}].data." if is_batch else ""
@@ -173,6 +169,25 @@ class Api:
         if message:
             raise PayloadError(message, violations=violations, next_step="Nothing was accepted.")
         return prepared
+
+    def prepare(
+        self, name: str, event: cloud_events.IncomingEvent, key: ApiKey, idempotency_key: str | None
+    ) -> Prepared:
+        """Validate and match an event. Raises PayloadError."""
+        incoming = IncomingEvent(
+            name,
+            event.payload,
+            event.source or "http",
+            idempotency_key=idempotency_key or event.key,
+            id=event.id,
+            time=event.time,
+            extensions=event.extensions or None,
+        )
+        return self.runner.prepare(incoming, key.environment)
+
+    def read_payload(self, body: bytes) -> dict[str, Any]:
+        """A plain payload. Raises PayloadError."""
+        return read_payload(body, limit_bytes=LIMIT_BYTES)
 
     def answer_accepted(self, accepted: Sequence[Accepted], is_batch: bool, headers: dict[str, str]) -> Answer:
         """202: it is in the journal, and where to see what comes of it."""
@@ -184,12 +199,14 @@ class Api:
     async def answer_ended(self, accepted: Sequence[Accepted], is_batch: bool) -> Answer:
         """201: the reports, once every outcome is durable."""
         if not is_batch:
-            each = accepted[0]
-            record = await self.runner.finish(each)
-            return json_answer(201, self.noted(record.as_dict(), each), {"location": f"/runs/{record.id}"})
+            return self.answer_of(await self.runner.finish(accepted[0]), accepted[0])
         records = await asyncio.gather(*map(self.runner.finish, accepted))
         documents = [self.noted(record.as_dict(), each) for record, each in zip(records, accepted, strict=True)]
         return json_answer(201, documents)
+
+    def answer_of(self, record: RunRecord, accepted: Accepted) -> Answer:
+        """201: the report of one event."""
+        return json_answer(201, self.noted(record.as_dict(), accepted), {"location": f"/runs/{record.id}"})
 
     def noted(self, document: dict[str, Any], accepted: Accepted) -> dict[str, Any]:
         """A document that says so where no filter has an action that could ever consume the event."""
@@ -273,7 +290,10 @@ class Api:
 
     def check_key(self, request: Request) -> ApiKey:
         """The key that a request brings. Raises KeyRefused, and Refusal where it comes too often."""
-        token = bearer_key(request.headers.get("authorization"))
+        return self.check_token(bearer_key(request.headers.get("authorization")))
+
+    def check_token(self, token: str | None) -> ApiKey:
+        """Whose key a text is. Raises KeyRefused, and Refusal where it comes too often."""
         now = time.monotonic()
         found = self._keys.get(token) if token else None
         if found is None or found[1] < now:
@@ -308,9 +328,3 @@ def address_of(request: Request) -> str | None:
     host = request.headers.get("host", "")
     scheme = "https" if request.headers.get("x-forwarded-proto") == "https" else "http"
     return f"{scheme}://{host}" if HOST.fullmatch(host) else None
-
-
-def refusal(error: Exception, request: Request) -> Answer:
-    """A problem document as answer."""
-    problem = problem_of(error, request.path)
-    return Answer(problem.status, encode_json_bytes(problem.document), problem.headers)

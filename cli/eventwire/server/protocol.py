@@ -1,12 +1,15 @@
-"""What a client may take of the server before its request is there: so many bytes, and so much time."""
+"""One connection of the web server: what a client may take of it before its request is there, and the fast path for events."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from eventwire.server.fast_path import BEGINS, FastPath
+from eventwire.server.requests import Answer
 
 MOST_HEAD_BYTES = 65_536
 """The longest request line with all its headers; the parser itself has no bound."""
@@ -14,15 +17,37 @@ MOST_SECONDS = 60.0
 """So long a request may take to arrive, from its first byte, or from the connection on, to its last."""
 LOOK_SECONDS = 5.0
 TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+END_OF_HEAD = b"\r\n\r\n"
 
 
 class Protocol(HttpToolsProtocol):
-    """One connection."""
+    """One connection. Requests that are events go to the fast path where they can, all others to uvicorn."""
 
+    fast_path: ClassVar[FastPath | None] = None
+    """Where events go; a class of its own for each server has it."""
     head_bytes = 0
+    is_between = True
+    """Whether uvicorn's parser is at the begin of a request."""
+    is_taking = False
+    """Whether an event is on its way through the fast path."""
+    is_answered = False
+    """Whether its answer is on the way."""
+    events = 0
+    """How many went there."""
+    held = b""
+    """What came after the event that is on its way."""
+    ends = False
+    """Whether the connection ends with the next answer of the fast path."""
 
     def data_received(self, data: bytes) -> None:
         """Take in what has come; a head without end is refused."""
+        if self.is_taking:
+            self.held += data
+            if len(self.held) > MOST_HEAD_BYTES:
+                self.flow.pause_reading()
+            return
+        if self.is_between and data.startswith(BEGINS) and self.is_free() and self.take_event(data):
+            return
         super().data_received(data)
         if not self.reads_head():
             self.head_bytes = 0
@@ -32,17 +57,103 @@ class Protocol(HttpToolsProtocol):
             self.transport.write(TOO_LARGE)
             self.transport.close()
 
+    # The fast path
+
+    def is_free(self) -> bool:
+        """Whether nothing is on its way through uvicorn."""
+        return self.fast_path is not None and (self.cycle is None or self.cycle.response_complete)
+
+    def take_event(self, data: bytes) -> bool:
+        """Give an event to the fast path; False where it does not take it, or has not all of it."""
+        assert self.fast_path is not None
+        ends = data.find(END_OF_HEAD)
+        head = self.fast_path.head(data[:ends]) if ends > 0 else None
+        begins = ends + len(END_OF_HEAD)
+        if head is None or len(data) < begins + head.length:
+            return False
+        self._unset_keepalive_if_required()
+        self.is_taking, self.is_answered = True, False
+        self.events += 1
+        self.held = data[begins + head.length :]
+        self.fast_path.take(head, data[begins : begins + head.length], self.answer_event)
+        return True
+
+    def answer_event(self, answer: Answer) -> None:
+        """Send the answer of the fast path, and go on with what has come meanwhile."""
+        if self.transport.is_closing():
+            return
+        self.ends = self.ends or answer.headers.get("connection") == "close"
+        self.transport.write(self.encode(answer))
+        self.is_answered = True
+        if not self.flow.write_paused:  # otherwise the client reads what there is before more is taken from it
+            self.event_is_over()
+
+    def event_is_over(self) -> None:
+        """The next request may come."""
+        self.is_taking = False
+        if self.ends:
+            self.transport.close()
+        elif self.held:
+            held, self.held = self.held, b""
+            self.flow.resume_reading()
+            # in a turn of its own: a client that sends many at once must not nest as many calls
+            asyncio.get_running_loop().call_soon(self.go_on, held)
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        super().resume_writing()
+        if self.is_taking and self.is_answered:
+            self.event_is_over()
+
+    def go_on(self, held: bytes) -> None:
+        """Take in what was held back."""
+        if not self.transport.is_closing():
+            self.data_received(held)
+
+    def encode(self, answer: Answer) -> bytes:
+        """An answer as it goes over the line."""
+        head = [STATUS_LINE[answer.status]]
+        head += [b"%b: %b\r\n" % header for header in self.server_state.default_headers]
+        head += [f"{name}: {value}\r\n".encode("latin-1") for name, value in answer.headers.items()]
+        if self.ends and "connection" not in answer.headers:
+            head.append(b"connection: close\r\n")
+        head.append(b"content-length: %d\r\n\r\n" % len(answer.body))
+        head.append(answer.body)
+        return b"".join(head)
+
+    # uvicorn's
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self.is_between = False
+        super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        """A request is all there."""
+        self.is_between = True
+        super().on_message_complete()
+
+    def shutdown(self) -> None:
+        """The server stops: the connection ends once its answer is sent."""
+        self.ends = True
+        if not self.is_taking:
+            super().shutdown()
+
     def reads_head(self) -> bool:
         """Whether a request has begun whose headers are not all there."""
         return self.scope is not None and (self.cycle is None or self.cycle.scope is not self.scope)
 
-    def awaited(self) -> Any:
-        """What the client has to send, as something that is another for each request; None where it is our turn, or where
+    def awaited(self) -> int | None:
+        """What the client has to send, as a number that is another for each request; None where it is our turn, or where
         uvicorn ends the connection by itself (keep-alive).
         """
+        if self.is_taking:
+            return None
         if self.cycle is None or self.reads_head():
-            return self.scope or self
-        return self.cycle if self.cycle.more_body else None
+            return id(self.scope) if self.scope is not None else -self.events
+        if self.cycle.more_body:
+            return id(self.cycle)
+        return -self.events if self.events and self.timeout_keep_alive_task is None else None
 
 
 async def close_slow(connections: Collection[Any], most_seconds: float = MOST_SECONDS) -> None:
@@ -59,6 +170,6 @@ async def close_slow(connections: Collection[Any], most_seconds: float = MOST_SE
             if awaited is None:
                 continue
             found = before.get(each)
-            since[each] = found if found is not None and found[0] == id(awaited) else (id(awaited), now())
+            since[each] = found if found is not None and found[0] == awaited else (awaited, now())
             if now() - since[each][1] > most_seconds:
                 each.transport.close()

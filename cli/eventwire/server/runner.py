@@ -71,6 +71,10 @@ class Accepted(Struct, frozen=True):
         return self.first or self.run.id
 
 
+Admitted = Callable[[Accepted | None, Exception | None], None]
+Done = Callable[[RunRecord | None, Exception | None], None]
+
+
 class Publisher(Observer):
     """Tells the feed of what the engine does."""
 
@@ -120,9 +124,9 @@ class Runner:
 
     def start(self) -> None:
         """Begin with what goes on by itself: what was left over, sources, retention, and looking at the file."""
-        self._keep(self._recover_for_ever(), "recover")
-        self._keep(self._forget_for_ever(), "retention")
-        self._keep(self._watch_file(), "watch the project file")
+        self.keep(self._recover_for_ever(), "recover")
+        self.keep(self._forget_for_ever(), "retention")
+        self.keep(self._watch_file(), "watch the project file")
         self._start_sources()
 
     @property
@@ -176,10 +180,29 @@ class Runner:
         pipeline = self.pipelines[environment]
         return Prepared(pipeline, pipeline.make_run(incoming))
 
-    async def admit(self, prepared: Prepared) -> Accepted:
-        """Journal an event; nothing is sent yet. It is under way from now on, until `finish` or `finish_later` has brought it
-        to its end. Raises JournalError, KeyReused, and Refusal where nothing is taken at the moment.
+    def admit_soon(self, prepared: Prepared, done: Admitted) -> None:
+        """Journal an event; nothing is sent yet. `done` is called once it is in the journal, or with JournalError or KeyReused.
+        It is under way from now on, until `finish` or another of its kind has brought it to its end. Raises Refusal where
+        nothing is taken at the moment.
         """
+        self._refuse_more(1)
+        self._enter(prepared.pipeline)
+
+        def accepted(first: str | None, error: Exception | None) -> None:
+            if error is None:
+                done(Accepted(prepared.pipeline, prepared.run, first), None)
+            else:
+                self._leave(prepared.pipeline)
+                done(None, error)
+
+        try:
+            prepared.pipeline.accept_soon(prepared.run, accepted)
+        except BaseException:
+            self._leave(prepared.pipeline)
+            raise
+
+    async def admit(self, prepared: Prepared) -> Accepted:
+        """What `admit_soon` does; returns what it calls `done` with. Raises JournalError, KeyReused, and Refusal."""
         self._refuse_more(1)
         self._enter(prepared.pipeline)
         return await self._admit(prepared)
@@ -241,7 +264,7 @@ class Runner:
 
     async def _await_first(self, pipeline: Pipeline, run: NewRun, first: str) -> RunRecord:
         """The record of the first run with a key, which another process may have, for hours."""
-        waiting = self._keep(pipeline.await_first(run, first), f"run {first}")
+        waiting = self.keep(pipeline.await_first(run, first), f"run {first}")
         stopping = asyncio.create_task(self._stopping.wait(), name="wait for the end")
         try:
             await asyncio.wait([waiting, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -251,18 +274,26 @@ class Runner:
         finally:
             stopping.cancel()
 
+    def finish_soon(self, accepted: Accepted, done: Done) -> None:
+        """Bring an accepted run, the first with its key, to its end; `done` is called with its record, or with NotRecorded."""
+
+        def ended(passage: Passage, error: Exception | None) -> None:
+            self._leave(accepted.pipeline)
+            done(None if error else passage.record, error)
+
+        accepted.pipeline.finish_soon(accepted.run, ended)
+
     def finish_later(self, accepted: Accepted) -> None:
         """Bring an accepted run to its end in the background; nothing is left to do where its key was used before."""
         if accepted.first is not None:
             self._leave(accepted.pipeline)
             return
 
-        def ended(passage: Passage, error: Exception | None) -> None:
-            self._leave(accepted.pipeline)
+        def done(record: RunRecord | None, error: Exception | None) -> None:
             if error is not None:
                 self.tell(str(error))
 
-        accepted.pipeline.finish_soon(accepted.run, ended)
+        self.finish_soon(accepted, done)
 
     async def raise_event(self, raised: RaisedEvent) -> Accepted:
         """Accept what a source raises; its run goes on in the background. Raises what `prepare` and `admit` raise."""
@@ -279,7 +310,7 @@ class Runner:
         """
         # its id came before, when what it says was still made another way: it was taken then
         with suppress(KeyReused):
-            await asyncio.shield(self._keep(self.raise_event(raised), "run of a source"))
+            await asyncio.shield(self.keep(self.raise_event(raised), "run of a source"))
 
     # What goes on by itself
 
@@ -301,7 +332,7 @@ class Runner:
         room = MOST_RECOVERING - len(self._recovering)
         for count, row in enumerate(found[: max(0, room)], start=1):
             self._recovering.add(row["id"])
-            self._keep(self._recover(row["id"], row["environment"]), f"run {row['id']}")
+            self.keep(self._recover(row["id"], row["environment"]), f"run {row['id']}")
             if count % RECOVERED_AT_ONCE == 0:
                 await asyncio.sleep(BREATH_SECONDS)
 
@@ -359,7 +390,7 @@ class Runner:
         self.feed.publish(Change("reloaded", "", "", ""))
         self._in_use.update(self.pipelines.values())
         for pipeline in before.values():
-            self._keep(self._close_when_idle(pipeline), "close")
+            self.keep(self._close_when_idle(pipeline), "close")
 
     async def _close_when_idle(self, pipeline: Pipeline) -> None:
         await pipeline.close_when_idle()
@@ -407,7 +438,7 @@ class Runner:
             return None
         return found.st_mtime_ns, found.st_size
 
-    def _keep(self, work: Coroutine[Any, Any, Result], name: str) -> asyncio.Task[Result]:
+    def keep(self, work: Coroutine[Any, Any, Result], name: str) -> asyncio.Task[Result]:
         """Let something go on in the background; what fails with a bug is told, where nobody waits for it."""
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)

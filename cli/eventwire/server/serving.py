@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from eventwire.errors import EventwireError, UsageError
@@ -20,6 +20,9 @@ from eventwire.server.runner import Runner
 from eventwire.server.sessions import make_link_token
 from eventwire.server.store import Store
 from eventwire.server.users import list_users
+
+if TYPE_CHECKING:
+    from eventwire.server.fast_path import FastPath
 
 GRACE_SECONDS = 10.0
 BACKLOG = 2048
@@ -135,9 +138,10 @@ class Serving:
         The first signal takes nothing new, and gives what runs its grace time. `ready` is called once requests are
         answered.
         """
+        from eventwire.server.fast_path import FastPath
         from eventwire.server.protocol import close_slow
 
-        server = web_server(self._application)
+        server = web_server(self._application, FastPath(self._application.api))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop)
@@ -171,11 +175,16 @@ class Serving:
         self.runner.tell(f"Stopping: what runs has {GRACE_SECONDS:.0f} seconds to end. Ctrl-C again stops at once.")
 
 
-def web_server(application: Any) -> Any:
+def web_server(application: Any, fast_path: FastPath | None = None) -> Any:
     """uvicorn, set up for events: the fast parser with bounds, no log line a request, signals left to others."""
     import uvicorn
 
     from eventwire.server.protocol import Protocol
+
+    class Connection(Protocol):
+        pass
+
+    Connection.fast_path = fast_path
 
     class Server(uvicorn.Server):
         @contextmanager
@@ -185,7 +194,7 @@ def web_server(application: Any) -> Any:
     return Server(
         uvicorn.Config(
             application,
-            http=Protocol,
+            http=Connection,
             ws="none",
             lifespan="off",
             # every error is told by the application itself, in a line without a request's secrets
