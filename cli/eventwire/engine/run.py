@@ -60,6 +60,8 @@ class IncomingEvent(Struct, frozen=True):
     """What a CloudEvent had beside its payload."""
     run: str | None = None
     """The run's id, where it is known beforehand; a new one is made otherwise."""
+    payload_text: str | None = None
+    """The payload as JSON text, where it is known beforehand."""
 
 
 class Verdicts(Sequence[FilterRecord]):
@@ -266,7 +268,7 @@ class NewRun(Run):
     def accepted(self) -> AcceptedRun:
         """The run as the journal keeps it from the start."""
         incoming = self.incoming
-        payload = encode_json(incoming.payload)
+        payload = incoming.payload_text or encode_json(incoming.payload)
         return AcceptedRun(
             self.id,
             incoming.name,

@@ -8,14 +8,16 @@ from functools import lru_cache
 from hashlib import sha256
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
-_random: list[int] = []
 DIGITS = {char: position for position, char in enumerate(ALPHABET)}
+DIGITS_OF_BYTES = bytes(ord(ALPHABET[byte & 31]) for byte in range(256))
+RANDOM_LENGTH = 16
+_random: list[str] = []
 PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 
 
 def new_run_id() -> str:
     """A name for a run: 26 characters that sort by time, as a ULID does (48 bits of milliseconds, 80 random)."""
-    return milliseconds_in_base_32(time.time_ns() // 1_000_000) + in_base_32(random_bits(), 70)
+    return milliseconds_in_base_32(time.time_ns() // 1_000_000) + random_text()
 
 
 @lru_cache(maxsize=4)
@@ -24,21 +26,21 @@ def milliseconds_in_base_32(milliseconds: int) -> str:
     return in_base_32(milliseconds, 40)
 
 
-def random_bits() -> int:
-    """80 random bits.
+def random_text() -> str:
+    """80 random bits, five a character.
 
-    From the operating system, but a few thousand at once: each call lets the journal's thread go first, which makes it
+    From the operating system, but a few hundred ids' at once: each call lets the journal's thread go first, which makes it
     forty microseconds under load.
     """
     if not _random:
-        block = os.urandom(10 * 512)
-        _random.extend(int.from_bytes(block[start : start + 10]) for start in range(0, len(block), 10))
+        block = os.urandom(RANDOM_LENGTH * 512).translate(DIGITS_OF_BYTES).decode()
+        _random.extend(block[start : start + RANDOM_LENGTH] for start in range(0, len(block), RANDOM_LENGTH))
     return _random.pop()
 
 
 def first_id(seconds: float) -> str:
     """The smallest id of a run that came in at a moment, seconds since 1970: ids sort by time."""
-    return milliseconds_in_base_32(max(0, int(seconds * 1000))) + "0" * 16
+    return milliseconds_in_base_32(max(0, int(seconds * 1000))) + "0" * RANDOM_LENGTH
 
 
 def in_base_32(number: int, highest: int) -> str:

@@ -27,7 +27,11 @@ _BRACKETS = lazy_pattern(r"[\[{]|[\]}]")
 
 def read_payload(data: str | bytes, *, limit_bytes: int = LIMIT_BYTES, depth: int = LIMIT_DEPTH) -> dict[str, Any]:
     """Read a JSON object. Raises PayloadError with what is wrong, and line and column where there is one."""
-    payload = read_json(data, limit_bytes=limit_bytes, depth=depth)
+    return _object(read_json(data, limit_bytes=limit_bytes, depth=depth))
+
+
+def _object(payload: Any) -> dict[str, Any]:
+    """A payload that is an object. Raises PayloadError."""
     if type(payload) is not dict:
         raise PayloadError(
             f"The payload is {describe_type(payload)}, not a JSON object.",
@@ -36,12 +40,23 @@ def read_payload(data: str | bytes, *, limit_bytes: int = LIMIT_BYTES, depth: in
     return payload
 
 
+def read_payload_text(data: bytes, *, limit_bytes: int = LIMIT_BYTES) -> tuple[dict[str, Any], str]:
+    """A JSON object, and its text as `encode_json` writes it. Raises what `read_payload` does."""
+    payload, written = _read(data, limit_bytes, LIMIT_DEPTH)
+    return _object(payload), written.decode()
+
+
 def read_json(data: str | bytes, *, limit_bytes: int = LIMIT_BYTES, depth: int = LIMIT_DEPTH) -> Any:
     """Read any JSON value, as strictly. Raises PayloadError.
 
     Numbers keep every digit: integers of any size up to 4,300 digits, decimals as float where that is exact and as
     Decimal otherwise. A byte order mark is passed over.
     """
+    return _read(data, limit_bytes, depth)[0]
+
+
+def _read(data: str | bytes, limit_bytes: int, depth: int) -> tuple[Any, bytes]:
+    """A JSON value, and the same written again."""
     raw = _as_bytes(data)
     if len(raw) > limit_bytes:
         raise _too_large(len(raw), limit_bytes)
@@ -55,9 +70,10 @@ def read_json(data: str | bytes, *, limit_bytes: int = LIMIT_BYTES, depth: int =
         raise _too_deep(depth)
     # A key that is there twice leaves more colons in the text than there are when the payload is written again. An
     # escaped colon could make up for one, so texts that hold any are read again, slowly.
-    if raw.count(b":") != _encoder()(payload).count(b":") or (b"\\" in raw and b"\\u003" in raw):
+    written = _encoder()(payload)
+    if raw.count(b":") != written.count(b":") or (b"\\" in raw and b"\\u003" in raw):
         _refuse_duplicates(raw)
-    return payload
+    return payload, written
 
 
 def _as_bytes(data: str | bytes) -> bytes:

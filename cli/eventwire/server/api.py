@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from eventwire.accounts.source_secrets import find_source_secrets
@@ -18,7 +18,7 @@ from eventwire.engine.run import IncomingEvent
 from eventwire.engine.stored import record_of
 from eventwire.errors import EventwireError, PayloadError, did_you_mean
 from eventwire.language.lazy_pattern import lazy_pattern
-from eventwire.language.payloads import read_payload
+from eventwire.language.payloads import read_payload_text
 from eventwire.project.sources import KINDS
 from eventwire.server import cloud_events
 from eventwire.server.asyncapi import asyncapi
@@ -109,7 +109,7 @@ class Api:
         body = await request.body(LIMIT_BYTES)
         if headers.get("content-type") == "application/json" and "ce-specversion" not in headers:
             # what most senders do, without a look at the rest
-            events = [cloud_events.IncomingEvent(self.read_payload(body))]
+            events = [self.read_plain(body)]
         else:
             events = cloud_events.read_events(headers, body)
         for event in events:
@@ -182,19 +182,26 @@ class Api:
             id=event.id,
             time=event.time,
             extensions=event.extensions or None,
+            payload_text=event.payload_text,
         )
         return self.runner.prepare(incoming, key.environment)
 
-    def read_payload(self, body: bytes) -> dict[str, Any]:
-        """A plain payload. Raises PayloadError."""
-        return read_payload(body, limit_bytes=LIMIT_BYTES)
+    def read_plain(self, body: bytes) -> cloud_events.IncomingEvent:
+        """An event that is a plain payload. Raises PayloadError."""
+        payload, text = read_payload_text(body, limit_bytes=LIMIT_BYTES)
+        return cloud_events.IncomingEvent(payload, payload_text=text)
 
     def answer_accepted(self, accepted: Sequence[Accepted], is_batch: bool, headers: dict[str, str]) -> Answer:
         """202: it is in the journal, and where to see what comes of it."""
-        documents = [self.noted({"id": each.id, "run": f"/runs/{each.id}"}, each) for each in accepted]
         if is_batch:
+            documents = [self.noted({"id": each.id, "run": f"/runs/{each.id}"}, each) for each in accepted]
             return json_answer(202, documents, headers)
-        return json_answer(202, documents[0], {**headers, "location": documents[0]["run"]})
+        return self.answer_accepted_one(accepted[0], headers)
+
+    def answer_accepted_one(self, accepted: Accepted, headers: Mapping[str, str]) -> Answer:
+        """202 for one event."""
+        run = f"/runs/{accepted.id}"
+        return json_answer(202, self.noted({"id": accepted.id, "run": run}, accepted), {**headers, "location": run})
 
     async def answer_ended(self, accepted: Sequence[Accepted], is_batch: bool) -> Answer:
         """201: the reports, once every outcome is durable."""
@@ -210,11 +217,10 @@ class Api:
 
     def noted(self, document: dict[str, Any], accepted: Accepted) -> dict[str, Any]:
         """A document that says so where no filter has an action that could ever consume the event."""
-        event = self.runner.project.events.get(accepted.run.event)
-        if event is not None and not any(each.actions for each in event.filters.values()):
+        name = accepted.run.event
+        if name in self.runner.events_without_actions:
             document["warning"] = (
-                f'The event "{event.name}" has no action, so nothing comes of it. '
-                f"Add one with: eventwire add:action {event.name}"
+                f'The event "{name}" has no action, so nothing comes of it. Add one with: eventwire add:action {name}'
             )
         return document
 

@@ -46,6 +46,9 @@ class IncomingEvent(Struct, frozen=True):
     extensions: Mapping[str, Any] = {}
     """The attributes that CloudEvents does not define: `actions`, `traceparent` …"""
 
+    payload_text: str | None = None
+    """The payload as JSON text, where it is known."""
+
     @property
     def key(self) -> str | None:
         """What two sendings of the same event have in common (CloudEvents 1.0, `id`); None for a plain payload."""

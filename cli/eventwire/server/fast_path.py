@@ -16,7 +16,6 @@ from eventwire.errors import EventwireError
 from eventwire.language.lazy_pattern import lazy_pattern
 from eventwire.server.api import Api
 from eventwire.server.bodies import LIMIT_BYTES
-from eventwire.server.cloud_events import IncomingEvent
 from eventwire.server.keys import bearer_key
 from eventwire.server.request_headers import read_idempotency_key, read_preferences
 from eventwire.server.requests import Answer
@@ -24,6 +23,7 @@ from eventwire.server.runner import Accepted
 
 Answered = Callable[[Answer], None]
 BEGINS = b"POST /events/"
+RESPONDS_ASYNC = {"preference-applied": "respond-async"}
 MOST_HEADS = 1_000
 LONGEST_HEAD = 4_096
 """Longer ones are read the usual way, and not kept."""
@@ -76,8 +76,7 @@ class FastPath:
         try:
             key = api.check_token(head.key)
             api.check_name(head.event)
-            payload = api.read_payload(body)
-            prepared = api.prepare(head.event, IncomingEvent(payload), key, head.idempotency_key)
+            prepared = api.prepare(head.event, api.read_plain(body), key, head.idempotency_key)
             api.runner.admit_soon(prepared, partial(self._admitted, head, answered))
         except Exception as error:
             answered(api.failed(error, head.path))
@@ -90,7 +89,7 @@ class FastPath:
             answered(api.failed(error, head.path))
         elif head.responds_async:
             api.runner.finish_later(accepted)
-            answered(api.answer_accepted([accepted], False, {"preference-applied": "respond-async"}))
+            answered(api.answer_accepted_one(accepted, RESPONDS_ASYNC))
         elif accepted.first is not None:
             self._await_first(head, answered, accepted)
         else:

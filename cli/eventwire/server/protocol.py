@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Any, ClassVar, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -112,14 +113,12 @@ class Protocol(HttpToolsProtocol):
 
     def encode(self, answer: Answer) -> bytes:
         """An answer as it goes over the line."""
-        head = [STATUS_LINE[answer.status]]
-        head += [b"%b: %b\r\n" % header for header in self.server_state.default_headers]
-        head += [f"{name}: {value}\r\n".encode("latin-1") for name, value in answer.headers.items()]
+        head = status_and_defaults(answer.status, *self.server_state.default_headers)
         if self.ends and "connection" not in answer.headers:
-            head.append(b"connection: close\r\n")
-        head.append(b"content-length: %d\r\n\r\n" % len(answer.body))
-        head.append(answer.body)
-        return b"".join(head)
+            head += "connection: close\r\n"
+        for name, value in answer.headers.items():
+            head += f"{name}: {value}\r\n"
+        return f"{head}content-length: {len(answer.body)}\r\n\r\n".encode("latin-1") + answer.body
 
     # uvicorn's
 
@@ -154,6 +153,13 @@ class Protocol(HttpToolsProtocol):
         if self.cycle.more_body:
             return id(self.cycle)
         return -self.events if self.events and self.timeout_keep_alive_task is None else None
+
+
+@lru_cache(maxsize=16)
+def status_and_defaults(status: int, *headers: tuple[bytes, bytes]) -> str:
+    """The begin of an answer, with the headers that all answers have: the date, once a second another."""
+    begin = STATUS_LINE[status] + b"".join(b"%b: %b\r\n" % header for header in headers)
+    return begin.decode("latin-1")
 
 
 async def close_slow(connections: Collection[Any], most_seconds: float = MOST_SECONDS) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -112,6 +112,7 @@ class Runner:
         """Why the project's file, as it is now, is not what is served."""
         self.pipelines = self._make_pipelines(self.project)
         self.source_plans = self._plan_sources(self.project)
+        self.events_without_actions = events_without_actions(self.project)
         self.under_way = 0
         """How many events are being accepted, or have not ended."""
         self._in_use: set[Pipeline] = set(self.pipelines.values())
@@ -284,16 +285,21 @@ class Runner:
         accepted.pipeline.finish_soon(accepted.run, ended)
 
     def finish_later(self, accepted: Accepted) -> None:
-        """Bring an accepted run to its end in the background; nothing is left to do where its key was used before."""
-        if accepted.first is not None:
+        """Bring an accepted run to its end in the background; nothing is left to do where its key was used before, or where
+        it has ended already.
+        """
+        if accepted.first is not None or accepted.run.is_ended:
+            if accepted.first is None:
+                accepted.pipeline.observer.ended(accepted.run, RunStatus.SUCCEEDED)
             self._leave(accepted.pipeline)
             return
 
-        def done(record: RunRecord | None, error: Exception | None) -> None:
+        def ended(passage: Passage, error: Exception | None) -> None:
+            self._leave(accepted.pipeline)
             if error is not None:
                 self.tell(str(error))
 
-        self.finish_soon(accepted, done)
+        accepted.pipeline.finish_soon(accepted.run, ended)
 
     async def raise_event(self, raised: RaisedEvent) -> Accepted:
         """Accept what a source raises; its run goes on in the background. Raises what `prepare` and `admit` raise."""
@@ -385,6 +391,7 @@ class Runner:
         self.project, self.warning = project, None
         self.pipelines = self._make_pipelines(project)
         self.source_plans = self._plan_sources(project)
+        self.events_without_actions = events_without_actions(project)
         self._start_sources()
         self.tell(f"{PROJECT_FILE} has changed; the project is served as it is now.")
         self.feed.publish(Change("reloaded", "", "", ""))
@@ -460,3 +467,8 @@ def is_stopping() -> Refusal:
         next_step="Send it again in a moment, with the same Idempotency-Key where it has one.",
         headers={"retry-after": "1", "connection": "close"},
     )
+
+
+def events_without_actions(project: Project) -> Collection[str]:
+    """The events of which nothing could ever come."""
+    return {name for name, event in project.events.items() if not any(each.actions for each in event.filters.values())}
