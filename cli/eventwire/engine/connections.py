@@ -30,6 +30,7 @@ class Connections:
         self.deadlines = Deadlines()
         self._credentials: dict[str, Credentials] = {}
         self._opening: dict[str, asyncio.Task[Batching]] = {}
+        self._opened: dict[str, Batching] = {}
 
     def gate(self, account: str) -> Gate:
         """What stands between deliveries and an account."""
@@ -57,10 +58,7 @@ class Connections:
 
     def opened(self, account: str) -> Batching | None:
         """What the account's requests are sent through, where it is open already."""
-        task = self._opening.get(account)
-        if task is None or not task.done() or task.cancelled() or task.exception() is not None:
-            return None
-        return task.result()
+        return self._opened.get(account)
 
     async def get(self, account: str, service: Service) -> Batching:
         """What the account's requests are sent through, opened by whoever asks first.
@@ -88,9 +86,12 @@ class Connections:
         opened = await asyncio.gather(*self._opening.values(), return_exceptions=True)
         await asyncio.gather(*(each.close() for each in opened if not isinstance(each, BaseException)))
         self._opening.clear()
+        self._opened.clear()
 
     async def _open(self, account: str, service: Service) -> Batching:
-        return Batching(service, await service.connect(await self._find(account, service)))
+        opened = Batching(service, await service.connect(await self._find(account, service)))
+        self._opened[account] = opened
+        return opened
 
     async def _find(self, account: str, service: Service) -> Credentials:
         found = self._credentials.get(account)

@@ -208,12 +208,12 @@ class Api:
         if not is_batch:
             return self.answer_of(await self.runner.finish(accepted[0]), accepted[0])
         records = await asyncio.gather(*map(self.runner.finish, accepted))
-        documents = [self.noted(record.as_dict(), each) for record, each in zip(records, accepted, strict=True)]
+        documents = [self.noted(record.document(), each) for record, each in zip(records, accepted, strict=True)]
         return json_answer(201, documents)
 
     def answer_of(self, record: RunRecord, accepted: Accepted) -> Answer:
         """201: the report of one event."""
-        return json_answer(201, self.noted(record.as_dict(), accepted), {"location": f"/runs/{record.id}"})
+        return json_answer(201, self.noted(record.document(), accepted), {"location": f"/runs/{record.id}"})
 
     def noted(self, document: dict[str, Any], accepted: Accepted) -> dict[str, Any]:
         """A document that says so where no filter has an action that could ever consume the event."""

@@ -6,6 +6,7 @@ A payload never becomes SQL: tables and columns are quoted as identifiers, every
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from eventwire.errors import Rejected
@@ -157,12 +158,7 @@ class Writer:
 
     def table(self, values: Values) -> str:
         """The table's name, quoted."""
-        name = str(values["table"])
-        parts = name.split(".") if self.dialect.schemas else [name]
-        longest = self.dialect.longest_name
-        if longest and any(len(part.encode()) > longest for part in parts):
-            raise Rejected(f"The table's name {shortened(name)} is longer than {longest} bytes, and would be cut off.")
-        return ".".join(map(quote, parts))
+        return table_name(self.dialect, str(values["table"]))
 
     def conditions(self, where: Mapping[str, Any]) -> str:
         """All columns equal to their values. Raises Rejected for no condition at all."""
@@ -208,10 +204,20 @@ def repetition_of_insert(values: Values) -> Repetition:
 def insert(writer: Writer, values: Values) -> str:
     """INSERT INTO table (columns) VALUES (parameters), and nothing where the delivery's key is there already."""
     row = filled(values["values"])
-    columns = ", ".join(map(quote, row))
-    bound = ", ".join(writer.bind(value) for value in row.values())
-    once = f" ON CONFLICT ({quote(values['key-column'])}) DO NOTHING" if values.get("key-column") else ""
-    return f"INSERT INTO {writer.table(values)} ({columns}) VALUES ({bound}){once}{returning(values)}"
+    writer.parameters.extend(row.values())
+    returned = tuple(as_list(values.get("returning") or ()))
+    return insert_statement(writer.dialect, str(values["table"]), tuple(row), values.get("key-column"), returned)
+
+
+@lru_cache(maxsize=256)
+def insert_statement(
+    dialect: Dialect, table: str, columns: tuple[str, ...], key_column: str | None, returned: tuple[str, ...]
+) -> str:
+    """An INSERT of a value for each column; most events have the same one. Raises Rejected."""
+    names = ", ".join(map(quote, columns))
+    bound = ", ".join(map(dialect.placeholder, range(1, len(columns) + 1)))
+    once = f" ON CONFLICT ({quote(key_column)}) DO NOTHING" if key_column else ""
+    return f"INSERT INTO {table_name(dialect, table)} ({names}) VALUES ({bound}){once}{returning_clause(returned)}"
 
 
 def upsert(writer: Writer, values: Values) -> str:
@@ -256,8 +262,21 @@ def execute(writer: Writer, values: Values) -> str:
 
 def returning(values: Values) -> str:
     """The RETURNING clause, where columns are asked for."""
-    columns = as_list(values.get("returning") or [])
+    return returning_clause(as_list(values.get("returning") or []))
+
+
+def returning_clause(columns: Sequence[str]) -> str:
+    """The RETURNING clause of columns, where there are any."""
     return f" RETURNING {', '.join(map(quote, columns))}" if columns else ""
+
+
+def table_name(dialect: Dialect, name: str) -> str:
+    """A table's name, quoted. Raises Rejected."""
+    parts = name.split(".") if dialect.schemas else [name]
+    longest = dialect.longest_name
+    if longest and any(len(part.encode()) > longest for part in parts):
+        raise Rejected(f"The table's name {shortened(name)} is longer than {longest} bytes, and would be cut off.")
+    return ".".join(map(quote, parts))
 
 
 def filled(row: Mapping[str, Any]) -> Mapping[str, Any]:
