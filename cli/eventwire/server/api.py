@@ -158,14 +158,15 @@ class Api:
         is_batch: bool,
     ) -> list[Prepared]:
         """Validate and match every event. Raises PayloadError with all violations of all of them."""
+        if not is_batch:
+            return [self.prepare(*events[0], key, idempotency_key)]
         prepared, violations, message = [], [], ""
         for position, (name, event) in enumerate(events):
             try:
                 prepared.append(self.prepare(name, event, key, idempotency_key))
             except PayloadError as error:
                 message = message or error.message
-                at = f"[{position}].data." if is_batch else ""
-                violations += [(f"{at}{path}", sentence) for path, sentence in error.violations]
+                violations += [(f"[{position}].data.{path}", sentence) for path, sentence in error.violations]
         if message:
             raise PayloadError(message, violations=violations, next_step="Nothing was accepted.")
         return prepared

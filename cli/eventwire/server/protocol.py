@@ -29,10 +29,12 @@ class Protocol(HttpToolsProtocol):
     head_bytes = 0
     is_between = True
     """Whether uvicorn's parser is at the begin of a request."""
+    is_still_the_same = True
+    """Whether no request has ended in what came last."""
     is_taking = False
     """Whether an event is on its way through the fast path."""
     is_answered = False
-    """Whether its answer is on the way."""
+    """Whether its answer is written, and its client has to read before more is taken."""
     events = 0
     """How many went there."""
     held = b""
@@ -49,11 +51,13 @@ class Protocol(HttpToolsProtocol):
             return
         if self.is_between and data.startswith(BEGINS) and self.is_free() and self.take_event(data):
             return
+        self.is_still_the_same = True
         super().data_received(data)
         if not self.reads_head():
             self.head_bytes = 0
             return
-        self.head_bytes += len(data)
+        # what came with the end of the request before is little more than one reading of the socket
+        self.head_bytes += len(data) if self.is_still_the_same else 0
         if self.head_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
             self.transport.write(TOO_LARGE)
             self.transport.close()
@@ -73,7 +77,7 @@ class Protocol(HttpToolsProtocol):
         if head is None or len(data) < begins + head.length:
             return False
         self._unset_keepalive_if_required()
-        self.is_taking, self.is_answered = True, False
+        self.is_taking = True
         self.events += 1
         self.held = data[begins + head.length :]
         self.fast_path.take(head, data[begins : begins + head.length], self.answer_event)
@@ -85,30 +89,34 @@ class Protocol(HttpToolsProtocol):
             return
         self.ends = self.ends or answer.headers.get("connection") == "close"
         self.transport.write(self.encode(answer))
-        self.is_answered = True
-        if not self.flow.write_paused:  # otherwise the client reads what there is before more is taken from it
+        if self.flow.write_paused:
+            self.is_answered = True
+        else:
             self.event_is_over()
 
     def event_is_over(self) -> None:
         """The next request may come."""
-        self.is_taking = False
+        self.is_answered = False
         if self.ends:
             self.transport.close()
         elif self.held:
-            held, self.held = self.held, b""
-            self.flow.resume_reading()
             # in a turn of its own: a client that sends many at once must not nest as many calls
-            asyncio.get_running_loop().call_soon(self.go_on, held)
+            asyncio.get_running_loop().call_soon(self.go_on)
+        else:
+            self.is_taking = False
 
     def resume_writing(self) -> None:
         """The client reads again."""
         super().resume_writing()
-        if self.is_taking and self.is_answered:
+        if self.is_answered:
             self.event_is_over()
 
-    def go_on(self, held: bytes) -> None:
+    def go_on(self) -> None:
         """Take in what was held back."""
+        held, self.held = self.held, b""
+        self.is_taking = False
         if not self.transport.is_closing():
+            self.flow.resume_reading()
             self.data_received(held)
 
     def encode(self, answer: Answer) -> bytes:
@@ -130,6 +138,7 @@ class Protocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """A request is all there."""
         self.is_between = True
+        self.is_still_the_same = False
         super().on_message_complete()
 
     def shutdown(self) -> None:
