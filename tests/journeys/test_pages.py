@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.project.projects import write
-from tests.server.pages.serving import BAKERY, CUSTOMER, Served, served
+from tests.server.pages.serving import BAKERY, CUSTOMER, Served, served, until
 from tests.servers import absent
 from tests.services.answering import answering
 from tests.tools import EVENTWIRE, environment, tool
@@ -274,6 +275,56 @@ def test_older_events_follow_on_the_same_page(window, server):
     page.get_by_role("link", name="Older events").click()
     expect(page.locator(".title")).to_have_count(90)
     expect(page.get_by_role("link", name="Older events")).to_have_count(0)
+
+
+def test_whoever_is_signed_out_elsewhere_sees_nothing_any_more(window, server):
+    run = server.run("new-customer", CUSTOMER).id
+    other = window.context.new_page()
+    for page, address in ((window.page, "/"), (other, f"/event/{run}")):
+        page.goto(address)
+        expect(page.get_by_text("Ana Souza signed up").first).to_be_visible()
+    window.page.get_by_label("Signed in as local").click()
+    window.page.get_by_role("button", name="Sign out").click()
+    expect(other).to_have_url(re.compile(rf"/sign-in\?next=/event/{run}$"))
+    expect(other.get_by_text("Ana Souza")).to_have_count(0)
+
+
+def test_a_page_that_comes_back_after_it_was_signed_out_leaves(window, server):
+    page = window.page
+    expect(page.get_by_text("watching", exact=True)).to_be_visible()
+    window.expected = ["401"]
+    page.evaluate("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    with server.runner.store.transaction() as connection:
+        connection.execute("DELETE FROM sessions")
+    page.evaluate("Object.defineProperty(document, 'hidden', {value: false, configurable: true})")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page).to_have_url(re.compile("/sign-in"))
+
+
+def test_a_notification_is_shown_by_the_service_worker_and_again_for_each_entry_of_a_thread(window, server):
+    window.context.grant_permissions(["notifications"], origin=server.address)
+    page = window.page
+    page.reload()
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    protocol = window.context.new_cdp_session(page)
+    registrations = []
+    protocol.on("ServiceWorker.workerRegistrationUpdated", lambda told: registrations.extend(told["registrations"]))
+    protocol.send("ServiceWorker.enable")
+    until(lambda: page.wait_for_timeout(50) or registrations)
+    told = {"title": "Deployed", "body": "2.4.1", "url": "/event/01hf7", "tag": "deploy-41", "environment": "test"}
+    protocol.send(
+        "ServiceWorker.deliverPushMessage",
+        {
+            "origin": server.address,
+            "registrationId": registrations[0]["registrationId"],
+            "data": json.dumps(told),
+        },
+    )
+    shown = "navigator.serviceWorker.ready.then((found) => found.getNotifications()).then((all) => all.map((each) => "
+    shown += "[each.title, each.body, each.tag, each.renotify, each.data.url]))"
+    found = until(lambda: page.wait_for_timeout(50) or page.evaluate(shown))
+    assert found == [["Deployed (test)", "2.4.1", "deploy-41", True, "/event/01hf7"]]
 
 
 def test_a_project_file_that_is_wrong_is_said_on_open_pages(window, server):

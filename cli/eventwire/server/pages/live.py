@@ -7,11 +7,13 @@ import sqlite3
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from starlette.responses import Response, StreamingResponse
 
 from eventwire.errors import EventwireError
 from eventwire.server.feed import Change
 from eventwire.server.pages.site import Site, Visit
+from eventwire.server.sessions import hash_of, open_sessions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +26,19 @@ MOST_ENTRIES = 20
 MOST_UNREAD = 16
 KEEP_ALIVE_SECONDS = 15.0
 LONGEST_SECONDS = 300.0
-"""After that a page connects again, and shows that it is still signed in."""
+"""After that a page connects again."""
+SIGNED_IN_SECONDS = 1.0
+"""So often it is looked whether those who watch are still signed in."""
+TROUBLE_SECONDS = 30.0
 MOST_WATCHERS = 5000
+
+
+class Watcher(Struct, frozen=True):
+    """Somebody who watches."""
+
+    what: str
+    """An environment, or a run."""
+    session: bytes
 
 
 class Live:
@@ -33,8 +46,7 @@ class Live:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._watchers: dict[asyncio.Queue[bytes | None], str] = {}
-        """Each with what it watches: an environment, or a run."""
+        self._watchers: dict[asyncio.Queue[bytes | None], Watcher] = {}
         self._runs: dict[str, dict[str, None]] = {}
         """By environment, the runs that have changed."""
         self._accepted: dict[str, int] = {}
@@ -45,13 +57,17 @@ class Live:
     async def keep(self) -> None:
         """Tell everyone what changes, for ever."""
         with self._site.runner.feed.watched() as changes:
-            gathering = self._site.in_background(self._gather(changes), "gather changes")
+            others = [
+                self._site.in_background(self._gather(changes), "gather changes"),
+                self._site.in_background(self._end_signed_out(), "end what nobody is signed in for"),
+            ]
             try:
                 while True:
                     await asyncio.sleep(max(FIRST_SECONDS, len(self._watchers) * SECONDS_A_WATCHER))
                     await self._tell_or_say_why_not()
             finally:
-                gathering.cancel()
+                for each in others:
+                    each.cancel()
 
     async def _gather(self, changes: AsyncIterator[list[Change]]) -> None:
         async for some in changes:
@@ -70,6 +86,23 @@ class Live:
                         self._accepted[each.environment] = self._accepted.get(each.environment, 0) + 1
                     while len(runs) > MOST_ENTRIES:
                         del runs[next(iter(runs))]
+
+    async def _end_signed_out(self) -> None:
+        """Let go whoever was signed out, here or by a command: what comes in is not for them any more."""
+        while True:
+            await asyncio.sleep(SIGNED_IN_SECONDS)
+            if not self._watchers:
+                continue
+            try:
+                known = await asyncio.to_thread(open_sessions, self._site.runner.store)
+            except EventwireError as error:
+                self._site.runner.tell(f"It cannot be seen who is still signed in: {error}")
+                await asyncio.sleep(TROUBLE_SECONDS)
+                continue
+            for queue in [each for each, watcher in self._watchers.items() if watcher.session not in known]:
+                del self._watchers[queue]
+                put(queue, message("signed-out", ""))
+                queue.put_nowait(None)
 
     def _notify(self, changes: Sequence[Change]) -> None:
         """Push those log entries that ask for it to the devices that want them."""
@@ -90,14 +123,14 @@ class Live:
         accepted, self._accepted = self._accepted, {}
         changed, self._changed = self._changed, set()
         is_reloaded, self._is_reloaded = self._is_reloaded, False
-        watched = set(self._watchers.values())
+        watched = {each.what for each in self._watchers.values()}
         messages = {run: message("changed", run) for run in changed & watched}
         for environment in runs.keys() & watched:
             text = await asyncio.to_thread(self._draw, list(runs[environment]), accepted.get(environment, 0))
             messages[environment] = message("entries", text)
         note = message("reloaded", "") if is_reloaded else b""
-        for queue, what in list(self._watchers.items()):
-            told = messages.get(what, b"") + note
+        for queue, watcher in list(self._watchers.items()):
+            told = messages.get(watcher.what, b"") + note
             if told:
                 put(queue, told)
 
@@ -111,12 +144,15 @@ class Live:
         """`GET /live`: what changes in an environment, or of one run, as server-sent events."""
         if len(self._watchers) >= MOST_WATCHERS:
             return Response(status_code=503, headers={"retry-after": "60"})
-        what = visit.text("run") or visit.environment
-        return StreamingResponse(self._read(what), media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+        session = hash_of(visit.request.cookies[site.session_cookie])
+        watcher = Watcher(visit.text("run") or visit.environment, session)
+        return StreamingResponse(
+            self._read(watcher), media_type="text/event-stream", headers={"x-accel-buffering": "no"}
+        )
 
-    async def _read(self, what: str) -> AsyncIterator[bytes]:
+    async def _read(self, watcher: Watcher) -> AsyncIterator[bytes]:
         queue: asyncio.Queue[bytes | None] = asyncio.Queue()
-        self._watchers[queue] = what
+        self._watchers[queue] = watcher
         until = asyncio.get_running_loop().time() + LONGEST_SECONDS
         try:
             yield b"retry: 2000\n: watching\n\n"

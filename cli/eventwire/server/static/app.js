@@ -35,11 +35,19 @@ function watch() {
     if (source && source.readyState === EventSource.CLOSED) {
       source = null;
       setTimeout(watch, 10000);
+      leaveIfSignedOut();
     }
   };
   source.addEventListener("entries", (event) => arrive(event.data));
   source.addEventListener("changed", () => refresh());
+  source.addEventListener("signed-out", () => { stopWatching(); location.reload(); });
   source.addEventListener("reloaded", () => { htmx.trigger(body, "project-reloaded"); if (view() === "refresh") refresh(); });
+}
+
+// what is shown is for those who are signed in: loaded again, the page asks for it
+async function leaveIfSignedOut() {
+  const answer = await fetch(location.href, { redirect: "manual" }).catch(() => null);
+  if (answer && answer.type === "opaqueredirect") location.reload();
 }
 
 function stopWatching() {
@@ -245,15 +253,18 @@ async function offerNotifications() {
   const registered = await navigator.serviceWorker.register("/worker.js").catch(() => null);
   if (!registered) return;
   const show = async () => {
-    const known = await registered.pushManager.getSubscription();
+    const made = await registered.pushManager.getSubscription();
+    // the server may have forgotten it, or know it for somebody else
+    const known = made && (await about(made.endpoint)).is_subscribed ? made : null;
+    find("[data-endpoint]").value = known ? known.endpoint : "";
     asking.textContent = known ? "Do not notify me here" : "Notify me here";
     asking.hidden = false;
     return known;
   };
   await show();
   asking.addEventListener("click", async () => {
-    const known = await show();
     try {
+      const known = await show();
       if (known) { await known.unsubscribe(); await send({ wanted: "no", endpoint: known.endpoint }); } else await subscribe(registered);
     } catch (error) { say(`Notifications cannot be had: ${error.message}`); asking.textContent = "Notifications are blocked"; return; }
     await show();
@@ -261,12 +272,13 @@ async function offerNotifications() {
 }
 
 async function subscribe(registered) {
-  const { key } = await (await fetch("/notifications")).json();
+  const { key } = await about("");
   const made = await registered.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
   const keys = made.toJSON().keys;
   await send({ endpoint: made.endpoint, public_key: keys.p256dh, secret: keys.auth });
 }
 
+const about = async (endpoint) => (await fetch(`/notifications?${new URLSearchParams({ endpoint })}`)).json();
 const send = (fields) => fetch("/notifications", { method: "POST", body: new URLSearchParams({ ...fields, csrf: body.dataset.csrf }) });
 
 watch();
