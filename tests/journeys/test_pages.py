@@ -264,6 +264,25 @@ def test_live_cannot_be_taken_for_test(window, server):
     expect(page.get_by_role("link", name="Ana Souza signed up")).to_be_visible()
 
 
+def test_two_windows_look_at_test_and_live_side_by_side(window, server):
+    log(server, name="only a test")
+    server.run("new-customer", CUSTOMER, "live")
+    page, other = window.page, window.context.new_page()
+    page.goto("/")
+    other.goto("/?environment=live")
+    expect(other.get_by_text("watching", exact=True)).to_be_visible()
+    log(server, name="another test", contextId="one")
+    expect(page.get_by_role("link", name="another test")).to_be_visible()
+    page.evaluate("look()")
+    page.evaluate("look()")
+    expect(page.get_by_role("link", name="only a test")).to_be_visible()
+    expect(page.get_by_text("Ana Souza")).to_have_count(0)
+    other.get_by_role("link", name="Dead letters").click()
+    expect(other.get_by_text("real effects")).to_be_visible()
+    other.goto("/")
+    expect(other.get_by_text("real effects")).to_be_visible()
+
+
 def test_older_events_follow_on_the_same_page(window, server):
     for number in range(90):
         log(server, name=f"n{number}")
@@ -347,7 +366,7 @@ def test_without_scripts_everything_can_be_done(browser, server, answers):
     page.goto("/dead-letters")
     page.get_by_role("button", name="Replay…").click()
     page.get_by_role("button", name="Replay 1 run").click()
-    expect(page).to_have_url(f"{server.address}/dead-letters")
+    expect(page).to_have_url(f"{server.address}/dead-letters?environment=test")
     window.context.close()
     assert len(answers.received) == 1
 

@@ -43,6 +43,22 @@ def test_test_and_live_are_never_mixed_and_the_choice_is_remembered(visitor):
     assert titles(visitor.get("/")) == ["for real"]
 
 
+def test_what_a_page_asks_for_by_itself_chooses_no_environment(visitor):
+    visitor.get("/?environment=live")
+    for path in ("/?environment=test", "/live?environment=test&run=x"):
+        with visitor.client.stream("GET", path, headers={"sec-fetch-mode": "cors"}) as answer:
+            assert answer.status_code == 200
+    assert "real effects" in visitor.get("/")
+
+
+def test_an_event_is_shown_in_its_own_environment(visitor):
+    run = visitor.server.run("new-customer", CUSTOMER, "live").id
+    refused = visitor.get(f"/event/{run}/press/nothing", 404)
+    for page in (visitor.get(f"/event/{run}"), visitor.get(f"/event/{run}/replay"), refused):
+        assert "These events had real effects" in page
+    assert "real effects" not in visitor.get("/")
+
+
 def test_entries_of_a_context_are_a_thread(visitor):
     for number in (1, 2):
         log(visitor.server, name=f"step {number}", contextId="order-7", contextStart=number == 1)

@@ -136,7 +136,9 @@ async function look() {
   const id = { event: "event", refresh: "refresh" }[view()] || "entries";
   const part = document.getElementById(id);
   if (!part) return;
-  const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
+  const address = new URL(location.href);
+  address.searchParams.set("environment", body.dataset.environment); // another page may have chosen the other one since
+  const answer = await fetch(address, { headers: { accept: "text/html" } }).catch(() => null);
   if (!answer || !answer.ok || answer.redirected) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const fresh = page.getElementById(id);
