@@ -18,6 +18,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from eventwire.server import feed
 from tests.project.projects import write
 from tests.server.pages.serving import BAKERY, CUSTOMER, Served, served, until
 from tests.servers import absent
@@ -294,6 +295,93 @@ def test_older_events_follow_on_the_same_page(window, server):
     page.get_by_role("link", name="Older events").click()
     expect(page.locator(".title")).to_have_count(90)
     expect(page.get_by_role("link", name="Older events")).to_have_count(0)
+
+
+def test_older_events_that_were_asked_for_stay_when_the_page_looks_again(window, server):
+    for number in range(90):
+        log(server, name=f"n{number}")
+    page = window.page
+    page.reload()
+    page.get_by_role("link", name="Older events").click()
+    expect(page.locator(".title")).to_have_count(80)
+    page.locator(".title").nth(60).focus()
+    page.evaluate("look()")
+    log(server, name="newest")
+    expect(page.get_by_role("link", name="newest")).to_be_visible()
+    page.evaluate("look()")
+    page.evaluate("look()")
+    page.wait_for_timeout(500)
+    expect(page.locator(".title")).to_have_count(81)
+    expect(page.locator(".title").nth(61)).to_be_focused()
+    expect(page.locator(".day")).to_have_count(1)
+    page.get_by_role("link", name="Older events").click()
+    expect(page.locator(".title")).to_have_text(["newest", *(f"n{number}" for number in reversed(range(90)))])
+
+
+def test_what_a_page_forgets_is_among_the_older_events(window, server):
+    for number in range(45):
+        log(server, name=f"n{number}")
+    page = window.page
+    page.reload()
+    page.evaluate(
+        """for (let number = 0; number < 380; number += 1) {
+          const entry = find(".entry").outerHTML.replaceAll(find(".entry").dataset.run, `0z${1e6 + number}`);
+          arrive(entry.replace(/>n\\d+</, `>m${number}<`));
+        }"""
+    )
+    expect(page.locator(".entry")).to_have_count(400)
+    expect(page.locator(".title").last).to_have_text("n25")
+    page.get_by_role("link", name="Older events").click()
+    expect(page.locator(".title").last).to_have_text("n0")
+    expect(page.locator(".title")).to_have_count(425)
+
+
+def test_what_changes_of_an_older_event_brings_it_to_no_page(window, server):
+    first = log(server, name="the oldest")
+    for number in range(45):
+        log(server, name=f"n{number}")
+    page = window.page
+    page.reload()
+    expect(page.get_by_text("watching", exact=True)).to_be_visible()
+    changed = feed.Change("ended", first, "log", "test", "failed")
+    server.loop.call_soon_threadsafe(server.runner.feed.publish, changed)
+    log(server, name="newest")
+    expect(page.get_by_role("link", name="newest")).to_be_visible()
+    expect(page.get_by_role("link", name="the oldest")).to_have_count(0)
+
+
+def test_entries_of_one_context_become_a_thread_as_they_arrive(window, server):
+    page = window.page
+    log(server, name="something else")
+    expect(page.get_by_role("link", name="something else")).to_be_visible()
+    for number in (1, 2, 3):
+        log(server, name=f"step {number}", contextId="order-7")
+        expect(page.get_by_role("link", name=f"step {number}")).to_be_visible()
+    thread = page.locator(".thread")
+    expect(thread.locator(".title")).to_have_text(["step 3", "step 2", "step 1"])
+    expect(thread).to_contain_text("3 events")
+    for number in (1, 2):
+        log(server, name=f"stage {number}", contextId="order-8")
+    expect(page.locator(".thread")).to_have_count(2)
+
+
+@pytest.mark.parametrize("order", [("bruno", "dora"), ("dora", "bruno")], ids=["in order", "late"])
+def test_the_search_that_was_typed_last_is_shown_whichever_is_answered_last(window, server, order):
+    fill(server)
+    page = window.page
+    page.reload()
+    held = {"bruno": [], "dora": []}
+    for typed, routes in held.items():
+        page.route(
+            re.compile(f"search={typed}"), lambda route: held[route.request.url.partition("search=")[2]].append(route)
+        )
+        page.get_by_role("searchbox").fill(typed)
+        until(lambda routes=routes: page.wait_for_timeout(50) or routes)
+    for typed in order:
+        for each in held[typed]:
+            each.continue_()
+        page.wait_for_timeout(300)
+    expect(page.locator(".title")).to_have_text(["Dora Lima was welcomed", "Dora Lima signed up"])
 
 
 def test_whoever_is_signed_out_elsewhere_sees_nothing_any_more(window, server):
