@@ -87,7 +87,10 @@ class Window:
             " ({id: each.id, impact: each.impact, where: each.nodes.map((node) => node.html.slice(0, 200))})))"
         )
         assert [each for each in found if each["impact"] in ("serious", "critical")] == []
-        assert self.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        if self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+            outside = "[...document.querySelectorAll('body *')].filter((each) => each.getBoundingClientRect().right >"
+            outside += " window.innerWidth).map((each) => each.outerHTML.slice(0, 100))"
+            raise AssertionError(self.page.evaluate(outside))
 
     def picture(self, name: str) -> None:
         """A screenshot for the docs, where they are to be written."""
@@ -493,6 +496,77 @@ def test_nothing_serious_is_found_by_axe_and_nothing_sticks_out(browser, server,
     window.check()
     window.context.close()
     assert window.complaints == []
+
+
+def fill_with_extremes(server: Served) -> str:
+    """Entries of every type, with texts as long and as odd as they may be; returns the run with the most of it."""
+    rows = [
+        {"label": "version", "content": "2.4.1"},
+        {"label": "x" * 128, "content": "y" * 3000},
+        {"content": "a row without a label"},
+        {"type": "json", "label": "json", "content": {"deep": [{"a": "b" * 900}] * 20}},
+        {"type": "json", "content": list(range(50))},
+    ]
+    actions = [
+        {"key": "k" * 128, "buttonText": "W" * 48, "url": f"https://x.example/{'u' * 1500}", "meta": {"m": "m" * 900}},
+        {"key": "danger", "buttonText": "Roll the deployment back, all of it, now, please", "url": "https://x.example"},
+        {"buttonText": "L" * 48, "url": f"https://{'l' * 60}.example", "external": True},
+    ]
+    run = log(server, name="R" * 48, category="c" * 24, contextId="t" * 128, type="rows", content=rows, actions=actions)
+    log(server, name="thread", contextId="t" * 128, content="w" * 5000)
+    log(server, name="many lines", content="\n".join(str(number) for number in range(500)))
+    log(server, name="مرحبا بالعالم", category="עברית", content="نص عربي مع English و 123.\nשורה שנייה")
+    log(server, name="evil \u202egnp.exe", avatar="\u202e", content="abc \u202e reversed")
+    log(server, name="Family 👩‍👩‍👧‍👦 🏴󠁧󠁢󠁥󠁮󠁧󠁿", avatar="👩‍👩‍👧‍👦", content="🎉" * 300, notify=True)
+    log(server, name="ABC", avatar="ABCDEFGHIJKLMNOP", type="json", content={"list": list(range(3000))})
+    log(server, name="plain picture", type="image", content=f"http://x.example/{'a' * 1500}.png")
+    log(server, content="z" * 200)
+    server.run("new-customer", {**BIG, "name": "N" * 3000, "address": {"city": "C" * 3000, "country": "PT"}})
+    return run
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (375, "dark"), (320, "light")])
+def test_whatever_stands_in_an_event_nothing_sticks_out(browser, server, scheme, width):
+    run = fill_with_extremes(server)
+    window = Window(browser, server, color_scheme=scheme)
+    page = window.page
+    page.set_viewport_size({"width": width, "height": 760})
+    runs = [each.get_attribute("href") for each in page.locator(".title").all()]
+    for address in ("/", "/?search=evil", f"/?context={'t' * 128}", "/dead-letters", "/pipelines", *runs):
+        page.goto(address)
+        window.check()
+    assert page.goto(f"/event/{run}")
+    for name in ("W" * 48, "Roll the deployment back, all of it, now, please"):
+        page.get_by_role("link", name=name).click()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        window.check()
+        page.keyboard.press("Escape")
+    window.context.close()
+    assert window.complaints == []
+
+
+def test_what_is_written_from_right_to_left_keeps_to_itself(window, server):
+    fill_with_extremes(server)
+    page = window.page
+    page.reload()
+    side = """(name) => {
+      const text = [...document.querySelectorAll('.text')].find((each) => each.textContent.includes(name));
+      const range = document.createRange();
+      range.selectNodeContents(text);
+      const [of, within] = [range.getBoundingClientRect(), text.getBoundingClientRect()];
+      return of.left - within.left > within.right - of.right ? 'right' : 'left';
+    }"""
+    assert page.evaluate(side, "عربي") == "right"
+    assert page.evaluate(side, "reversed") == "left"
+    button = {"key": "go", "buttonText": "Go \u202e og", "url": "https://x.example"}
+    run = log(server, name="evil \u202egnp.exe", actions=[button])
+    page.goto(f"/event/{run}/press/go")
+    # ", as local. Your server is called:" is read as it is written, whatever stands before it
+    order = """() => {
+      const [title, actor] = document.querySelectorAll('.ask strong');
+      return title.getBoundingClientRect().right <= actor.getBoundingClientRect().left;
+    }"""
+    assert page.evaluate(order)
 
 
 def test_the_command_serves_them_and_events_over_http_arrive(browser, tmp_path):
