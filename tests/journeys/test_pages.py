@@ -287,6 +287,21 @@ def test_two_windows_look_at_test_and_live_side_by_side(window, server):
     expect(other.get_by_text("real effects")).to_be_visible()
 
 
+def test_pipelines_count_what_happens_while_one_looks(window, server):
+    page = window.page
+    page.goto("/pipelines")
+    drawing = page.get_by_role("region", name="Drawing of new-customer")
+    expect(drawing).to_contain_text("0 runs")
+    for count in ("1 run", "2 runs"):
+        server.run("new-customer", BIG)
+        expect(drawing).to_contain_text(f"{count}, {count[0]} failed")
+    page.goto("/accounts")
+    till = page.get_by_role("region", name="till")
+    expect(till).to_contain_text("2 deliveries, 2 failed")
+    server.run("new-customer", BIG)
+    expect(till).to_contain_text("3 deliveries, 3 failed")
+
+
 def test_older_events_follow_on_the_same_page(window, server):
     for number in range(90):
         log(server, name=f"n{number}")

@@ -13,6 +13,7 @@ from eventwire.journal.rows import AccountState
 from eventwire.project.model import ServiceAccount
 from eventwire.server.pages.accounts import plain_settings
 from eventwire.server.pages.waterfall import lines_of
+from tests.server.pages.conftest import Visitor
 from tests.server.pages.serving import BAKERY, CUSTOMER, served
 
 
@@ -44,6 +45,15 @@ def test_every_event_is_drawn_with_what_happened_lately(visitor):
     ]
     assert "new-customer" in drawn["welcomed"] and "on-event/keep" in drawn["welcomed"]
     assert "2 runs" not in visitor.get("/pipelines?environment=live")
+
+
+def test_an_event_that_a_failure_raises_is_drawn_so(tmp_path):
+    raising = BAKERY.replace("keep.on-success.welcomed", "keep.on-failure.welcomed")
+    with served(tmp_path, raising) as server:
+        visitor = Visitor(server, server.listen())
+        visitor.client.get(server.link())
+        page = visitor.get("/pipelines")
+    assert page.count('class="edge failure"') == 2 and 'class="edge success"' not in page
 
 
 def test_a_paused_account_says_so_and_why(visitor):

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from eventwire.journal.rows import Row
 from eventwire.project.model import ENVIRONMENTS, ServiceAccount
-from eventwire.server.pages.counts import Count, account_counts
+from eventwire.server.pages.counts import Count, counts_of
 from eventwire.server.pages.site import Site, Visit
 from eventwire.services.catalog import find_service
 
@@ -41,7 +41,8 @@ async def show(site: Site, visit: Visit) -> Response:
     """`GET /accounts`."""
     project = site.runner.project
     states = {(row["name"], row["environment"]): row for row in site.runner.journal.account_states()}
-    counts = {each: await account_counts(site, each) for each in ENVIRONMENTS}
+    began = time.time()
+    counts = {each: await counts_of(site, each) for each in ENVIRONMENTS}
     shown = [
         Shown(
             account,
@@ -52,7 +53,7 @@ async def show(site: Site, visit: Visit) -> Response:
                     plain_settings(account, environment),
                     circuit_of(states.get((account.name, environment))),
                     states.get((account.name, environment)),
-                    counts[environment].get(account.name, Count()),
+                    counts[environment].accounts.get(account.name, Count()),
                 )
                 for environment in ENVIRONMENTS
             ],
@@ -64,7 +65,7 @@ async def show(site: Site, visit: Visit) -> Response:
         )
         for account in project.accounts.values()
     ]
-    return site.page(visit, "accounts.html", accounts=shown, now_seconds=time.time())
+    return site.page(visit, "accounts.html", accounts=shown, again=counts[visit.environment].again_seconds(began))
 
 
 def plain_settings(account: ServiceAccount, environment: str) -> dict[str, Any] | None:

@@ -192,6 +192,13 @@ async function look() {
   all(".drawing", fresh).forEach((each, position) => { each.scrollLeft = scrolled[position] || 0; });
   htmx.process(fresh);
   if (focused) focused(fresh);
+  lookAgain();
+}
+
+// counts may be some seconds older than what was told: they are looked at once more when they are counted anew
+function lookAgain() {
+  const seconds = Number((find("#refresh[data-again]") || { dataset: {} }).dataset.again);
+  if (seconds) setTimeout(refresh, seconds * 1000);
 }
 
 // older events that were asked for stay, where nothing is missing between them and the newest
@@ -341,4 +348,5 @@ const about = async (endpoint) => (await fetch(`/notifications?${new URLSearchPa
 const send = (fields) => fetch("/notifications", { method: "POST", body: new URLSearchParams({ ...fields, csrf: body.dataset.csrf }) });
 
 watch();
+lookAgain();
 offerNotifications();
