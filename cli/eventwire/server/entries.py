@@ -77,6 +77,7 @@ def entry_of(project: Project, row: Row) -> Entry:
     payload = decode(row["payload"])
     shown = shown_log(payload) if is_log(row) else shown_event(project, row, payload)
     avatar, image = split_avatar(shown.pop("avatar"))
+    actions = shown.pop("actions", ())
     event = project.events.get(row["event"])
     return Entry(
         row["id"],
@@ -92,9 +93,8 @@ def entry_of(project: Project, row: Row) -> Entry:
         replay_of=row["replay_of"],
         matched=row["filters"].count('"matched":true'),
         filter_count=row["filter_count"],
-        has_buttons=bool(
-            (event and event.buttons) or shown.pop("actions", ()) or '"actions"' in (row["extensions"] or "")
-        ),
+        has_buttons=not row["replay_of"]
+        and bool((event and event.buttons) or actions or '"actions"' in (row["extensions"] or "")),
         **shown,
     )
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 
 import pytest
 
+from eventwire.accounts import keyring
 from eventwire.engine.run import IncomingEvent
 from eventwire.server.buttons import list_presses
 from eventwire.server.feed import Change
 from eventwire.server.pages.live import MOST_ENTRIES
 from tests.server.pages.conftest import Visitor
-from tests.server.pages.serving import BAKERY, CUSTOMER, served, until
+from tests.server.pages.serving import BAKERY, CUSTOMER, SECRET, served, until
 from tests.services.answering import answering
 
 BIG = {**CUSTOMER, "amount": 300}
@@ -137,6 +139,39 @@ def test_a_missing_signing_secret_is_told(tmp_path):
         run = server.run("new-customer", CUSTOMER).id
         assert "EVENTWIRE_BUTTONS_TEST_SECRET" in visitor.post(f"/event/{run}/press/ban-user", 503).text
         assert not list_presses(server.runner.store, run)
+
+
+def test_a_replay_is_no_second_chance_to_press(pressing, answers):
+    run = pressing.server.run("new-customer", BIG).id
+    again = pressing.post(f"/event/{run}/replay").headers["location"]
+    until(lambda: pressing.server.runner.journal.run(again.removeprefix("/event/"))["status"] != "running")
+    assert "/press/ban-user" not in pressing.get(again)
+    assert pressing.get("/").count("/press/ban-user") == 1
+    assert f"is a replay, and has no buttons. Press those of the run that came in: {run}" in words(
+        pressing.post(f"{again}/press/ban-user", 404).text
+    )
+    assert not [each for each in answers.received if each.path == "/ban"]
+
+
+def test_a_keyring_that_asks_first_holds_up_nobody_else(tmp_path, answers, monkeypatch):
+    asking, answered = threading.Event(), threading.Event()
+
+    def read_secrets(*_):
+        asking.set()
+        assert answered.wait(20), "the page came only after the keyring had answered"
+        return {"secret": SECRET}
+
+    monkeypatch.setattr(keyring, "read_secrets", read_secrets)
+    project = BAKERY.replace("http://127.0.0.1:9/ban", f"{answers.url}/ban")
+    with served(tmp_path, project, environ={}) as server:
+        visitor = Visitor(server, server.listen())
+        visitor.client.get(server.link())
+        run = server.run("new-customer", CUSTOMER).id
+        visitor.post(f"/event/{run}/press/ban-user")
+        assert asking.is_set()
+        visitor.get("/")
+        answered.set()
+        until(lambda: answers.received)
 
 
 # Replaying
