@@ -23,7 +23,7 @@ from tests.project.projects import write
 from tests.server.pages.serving import BAKERY, CUSTOMER, Served, served, until
 from tests.servers import absent
 from tests.services.answering import answering
-from tests.tools import EVENTWIRE, environment, tool
+from tests.tools import EVENTWIRE, environment, process, tool
 
 ARGUMENTS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -177,6 +177,28 @@ def test_events_arrive_on_top_of_those_that_are_there(window, server):
         expect(page.get_by_role("link", name=f"later {number}")).to_be_visible()
     expect(page.locator(".title").first).to_have_text("later 2")
     assert page.evaluate("window.isTheSamePage"), "nothing was loaded anew"
+
+
+def test_what_a_command_runs_arrives_as_well(window, server, tmp_path):
+    page, other = window.page, window.context.new_page()
+    expect(page.get_by_text("watching", exact=True)).to_be_visible()
+    other.goto("/pipelines")
+    for name in ("Rita", "Rui"):
+        done = process("run", "welcomed", "--set", f"name={name}", folder=tmp_path)
+        assert done.exit_code == 0, done.output
+        expect(page.get_by_role("link", name=f"{name} was welcomed")).to_be_visible()
+    expect(other.get_by_role("region", name="Drawing of welcomed")).to_contain_text("2 runs")
+
+
+def test_what_comes_in_before_the_page_watches_is_there_as_well(window, server):
+    page, held = window.page, []
+    page.route(re.compile("/live"), lambda route: held.append(route))
+    page.goto("/")
+    until(lambda: page.wait_for_timeout(50) or held)
+    log(server, name="in between")
+    page.wait_for_timeout(1500)  # by then everyone who watches was told
+    held[0].continue_()
+    expect(page.get_by_role("link", name="in between")).to_be_visible()
 
 
 def test_a_button_is_pressed_from_the_timeline(window, server, answers):

@@ -218,6 +218,11 @@ class Timeline:
         with self._lock:
             return self._journal.runs_named(runs)
 
+    def newest(self, limit: int) -> list[Row]:
+        """The newest runs, as rows of the journal."""
+        with self._lock:
+            return self._journal.recent(limit)
+
     def counts(self, environment: str, since: float) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
         """What came of runs and of deliveries since a moment (`Journal.count_runs`, `count_deliveries`)."""
         with self._counting:

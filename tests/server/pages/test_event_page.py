@@ -15,7 +15,7 @@ from eventwire.accounts import keyring
 from eventwire.engine.run import IncomingEvent
 from eventwire.server.buttons import list_presses
 from eventwire.server.feed import Change
-from eventwire.server.pages.live import MOST_ENTRIES
+from eventwire.server.pages.live import MOST_ENTRIES, OTHERS_SECONDS
 from tests.server.pages.conftest import Visitor
 from tests.server.pages.serving import BAKERY, CUSTOMER, SECRET, served, until
 from tests.services.answering import answering
@@ -246,6 +246,18 @@ def test_who_watches_is_told_of_what_arrives(visitor):
         told = next(line for line in lines if line.startswith("event:"))
         assert told == "event: entries"
         assert "Ana Souza" in next(line for line in lines if "signed up" in line or "welcomed" in line)
+
+
+def test_what_this_process_has_run_is_told_once(visitor):
+    with visitor.client.stream("GET", "/live?environment=test", headers={"accept": "text/event-stream"}) as stream:
+        lines = stream.iter_lines()
+        assert next(lines) == "retry: 2000"
+        time.sleep(1.5 * OTHERS_SECONDS)
+        visitor.server.run("welcomed", {"name": "Rita"})
+        time.sleep(3 * OTHERS_SECONDS)
+        visitor.post("/sign-out")
+        told = [line for line in lines if line.startswith("event:")]
+    assert set(told) == {"event: entries", "event: signed-out"}
 
 
 def test_of_very_many_the_newest_are_told_and_how_many_more(visitor):

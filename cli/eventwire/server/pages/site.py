@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 
-from msgspec import Struct
+from msgspec import Struct, field
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -52,6 +52,7 @@ class Visit(Struct, frozen=True):
     signed: Signed
     environment: str
     form: Mapping[str, Any] = {}
+    began: float = field(default_factory=time.time)
 
     @property
     def is_fragment(self) -> bool:
