@@ -376,6 +376,25 @@ def test_what_a_page_forgets_is_among_the_older_events(window, server):
     expect(page.locator(".title")).to_have_count(425)
 
 
+def test_it_is_told_how_many_have_not_come_onto_the_page(window, server):
+    page = window.page
+    log(server, name="first")
+    expect(page.get_by_role("link", name="first")).to_be_visible()
+    for number in range(2):
+        runs = [server.run("welcomed", {"name": f"n{number}"}).id for number in range(20)]
+        for each in range(700):
+            changed = feed.Change("accepted", runs[each % 20], "welcomed", "test")
+            server.loop.call_soon_threadsafe(server.runner.feed.publish, changed)
+        expect(page.get_by_text(re.compile("more events? came in meanwhile"))).to_be_visible()
+        until(lambda number=number: page.wait_for_timeout(50) or left_out(page) >= 600 * (number + 1))
+    page.get_by_role("link", name="Show the newest").click()
+    expect(page.get_by_text("came in meanwhile")).to_have_count(0)
+
+
+def left_out(page: Page) -> int:
+    return int(page.locator(".left-out span").inner_text().split()[0].replace(",", ""))
+
+
 def test_what_changes_of_an_older_event_brings_it_to_no_page(window, server):
     first = log(server, name="the oldest")
     for number in range(45):

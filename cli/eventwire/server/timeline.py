@@ -39,6 +39,8 @@ SCANNED = 1000
 """So many runs that are not indexed are looked at for one page."""
 CATEGORISED = 100
 """So many of them are looked at for their categories."""
+MOST_CATEGORIES = 200
+"""Where each event has a category of its own, nobody chooses among more; by its address each is shown."""
 MOST_WORDS = 16
 BATCH = 100
 IDLE_SECONDS = 1.0
@@ -202,7 +204,8 @@ class Timeline:
     def categories(self, environment: str) -> list[str]:
         """The categories that there are; of runs that are not indexed, those of the newest."""
         with self._lock:
-            rows = self._reader.execute("SELECT name FROM categories WHERE environment = ?", (environment,))
+            sql = "SELECT name FROM categories WHERE environment = ? ORDER BY name LIMIT ?"
+            rows = self._reader.execute(sql, (environment, MOST_CATEGORIES))
             found = {name for (name,) in rows}
             newest = self._journal.runs(after=self._reach()[0], limit=CATEGORISED)
         entries = [entry_of(self._project(), row) for row in newest if row["environment"] == environment]

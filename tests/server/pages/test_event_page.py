@@ -272,4 +272,4 @@ def test_of_very_many_the_newest_are_told_and_how_many_more(visitor):
                 feed.publish(Change("accepted", runs[number % len(runs)], "welcomed", "test"))
 
         visitor.server.loop.call_soon_threadsafe(publish)
-        assert "more events came in meanwhile" in next(line for line in lines if "left-out" in line)
+        assert "more events</span> came in meanwhile" in next(line for line in lines if "left-out" in line)

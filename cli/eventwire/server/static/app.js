@@ -77,7 +77,7 @@ function arrive(html) {
   // what has changed of events that are on no page yet will be there when they are
   const arrived = all(".entry", parts.content).filter((each) => find("#older").hidden || each.dataset.run > oldest);
   const leftOut = find(".left-out", parts.content);
-  if (leftOut) find("[data-left-out]").replaceChildren(leftOut);
+  if (leftOut) tellLeftOut(leftOut);
   if (!find("[data-newest]") || arrived.some((each) => isNew(each) && !fitsIn(each, arrived))) return refresh();
   let count = 0;
   for (const entry of arrived.reverse()) {
@@ -88,6 +88,16 @@ function arrive(html) {
   }
   if (count) say(count === 1 ? "A new event has arrived" : `${count} new events have arrived`);
   if (!body.dataset.older) forgetOldest();
+}
+
+// how many have not come onto the page, all in all since it was loaded
+function tellLeftOut(told) {
+  const before = find("[data-left-out] .left-out");
+  if (before) {
+    told.dataset.count = Number(told.dataset.count) + Number(before.dataset.count);
+    find("span", told).textContent = `${Number(told.dataset.count).toLocaleString("en")} more events`;
+  }
+  find("[data-left-out]").replaceChildren(told);
 }
 
 const isNew = (entry) => !document.getElementById(entry.id);
