@@ -65,6 +65,15 @@ def test_a_paused_account_says_so_and_why(visitor):
     assert "at most 50 a second" in page and "http://127.0.0.1:9" in page
 
 
+def test_an_account_tells_its_last_error_before_it_is_paused_too(visitor):
+    assert "Last error" not in visitor.get("/accounts")
+    visitor.server.run("new-customer", {**CUSTOMER, "amount": 300})
+    page = visitor.get("/accounts")
+    assert page.count("Last error") == 1
+    till = page.partition('id="account-till"')[2]
+    assert "Last error" in till and "Connection refused" in till and "in use" in till
+
+
 def test_a_secret_is_never_among_the_settings():
     account = ServiceAccount("till", "http", test={"base-url": "https://x.example", "token": "s3cret", "other": "?"})
     assert plain_settings(account, "test") == {"base-url": "https://x.example"}
