@@ -383,6 +383,13 @@ def test_an_answer_without_end_is_read_only_as_far_as_it_is_kept():
     assert len(asyncio.run(run())["body"]) == 64 * 1024 + 1
 
 
+def test_an_answer_with_a_header_that_cannot_be_read_is_one_that_was_sent(server):
+    server.answers = [(200, {"location": "/ü"}, "")]
+    with pytest.raises(Unavailable) as told:
+        request({"url": server.url})
+    assert told.value.sent and "the answer cannot be read" in str(told.value)
+
+
 def test_an_answer_in_an_unknown_encoding_is_shown_all_the_same(server):
     server.answers = [(200, {"content-type": "text/plain; charset=nonsense"}, "fine")]
     assert request({"url": f"{server.url}/"})["body"] == "fine"

@@ -125,6 +125,9 @@ async def call(
         raise Rejected(f"{web.label}: {shown} is no address that can be called: {error}.") from error
     except httpx.HTTPError as error:
         raise translate(web, error) from error
+    except ValueError as error:
+        # the client takes no header whose value is not ASCII
+        raise Unavailable(f"{web.label}: the answer cannot be read: {reason_of(error)}.") from error
     if answer.status_code in expect or (not expect and answer.is_success):
         return response
     raise refusal(web.label, answer.status_code, answer.headers.get("retry-after"), response)
