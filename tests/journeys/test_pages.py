@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -17,11 +18,12 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from eventwire.server import feed
 from tests.project.projects import write
-from tests.server.pages.serving import BAKERY, CUSTOMER, Served, served
+from tests.server.pages.serving import BAKERY, CUSTOMER, Served, served, until
 from tests.servers import absent
 from tests.services.answering import answering
-from tests.tools import EVENTWIRE, environment, tool
+from tests.tools import EVENTWIRE, environment, process, tool
 
 ARGUMENTS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -85,7 +87,10 @@ class Window:
             " ({id: each.id, impact: each.impact, where: each.nodes.map((node) => node.html.slice(0, 200))})))"
         )
         assert [each for each in found if each["impact"] in ("serious", "critical")] == []
-        assert self.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        if self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+            outside = "[...document.querySelectorAll('body *')].filter((each) => each.getBoundingClientRect().right >"
+            outside += " window.innerWidth).map((each) => each.outerHTML.slice(0, 100))"
+            raise AssertionError(self.page.evaluate(outside))
 
     def picture(self, name: str) -> None:
         """A screenshot for the docs, where they are to be written."""
@@ -172,6 +177,28 @@ def test_events_arrive_on_top_of_those_that_are_there(window, server):
         expect(page.get_by_role("link", name=f"later {number}")).to_be_visible()
     expect(page.locator(".title").first).to_have_text("later 2")
     assert page.evaluate("window.isTheSamePage"), "nothing was loaded anew"
+
+
+def test_what_a_command_runs_arrives_as_well(window, server, tmp_path):
+    page, other = window.page, window.context.new_page()
+    expect(page.get_by_text("watching", exact=True)).to_be_visible()
+    other.goto("/pipelines")
+    for name in ("Rita", "Rui"):
+        done = process("run", "welcomed", "--set", f"name={name}", folder=tmp_path)
+        assert done.exit_code == 0, done.output
+        expect(page.get_by_role("link", name=f"{name} was welcomed")).to_be_visible()
+    expect(other.get_by_role("region", name="Drawing of welcomed")).to_contain_text("2 runs")
+
+
+def test_what_comes_in_before_the_page_watches_is_there_as_well(window, server):
+    page, held = window.page, []
+    page.route(re.compile("/live"), lambda route: held.append(route))
+    page.goto("/")
+    until(lambda: page.wait_for_timeout(50) or held)
+    log(server, name="in between")
+    page.wait_for_timeout(1500)  # by then everyone who watches was told
+    held[0].continue_()
+    expect(page.get_by_role("link", name="in between")).to_be_visible()
 
 
 def test_a_button_is_pressed_from_the_timeline(window, server, answers):
@@ -263,6 +290,40 @@ def test_live_cannot_be_taken_for_test(window, server):
     expect(page.get_by_role("link", name="Ana Souza signed up")).to_be_visible()
 
 
+def test_two_windows_look_at_test_and_live_side_by_side(window, server):
+    log(server, name="only a test")
+    server.run("new-customer", CUSTOMER, "live")
+    page, other = window.page, window.context.new_page()
+    page.goto("/")
+    other.goto("/?environment=live")
+    expect(other.get_by_text("watching", exact=True)).to_be_visible()
+    log(server, name="another test", contextId="one")
+    expect(page.get_by_role("link", name="another test")).to_be_visible()
+    page.evaluate("look()")
+    page.evaluate("look()")
+    expect(page.get_by_role("link", name="only a test")).to_be_visible()
+    expect(page.get_by_text("Ana Souza")).to_have_count(0)
+    other.get_by_role("link", name="Dead letters").click()
+    expect(other.get_by_text("real effects")).to_be_visible()
+    other.goto("/")
+    expect(other.get_by_text("real effects")).to_be_visible()
+
+
+def test_pipelines_count_what_happens_while_one_looks(window, server):
+    page = window.page
+    page.goto("/pipelines")
+    drawing = page.get_by_role("region", name="Drawing of new-customer")
+    expect(drawing).to_contain_text("0 runs")
+    for count in ("1 run", "2 runs"):
+        server.run("new-customer", BIG)
+        expect(drawing).to_contain_text(f"{count}, {count[0]} failed")
+    page.goto("/accounts")
+    till = page.get_by_role("region", name="till")
+    expect(till).to_contain_text("2 deliveries, 2 failed")
+    server.run("new-customer", BIG)
+    expect(till).to_contain_text("3 deliveries, 3 failed")
+
+
 def test_older_events_follow_on_the_same_page(window, server):
     for number in range(90):
         log(server, name=f"n{number}")
@@ -274,6 +335,163 @@ def test_older_events_follow_on_the_same_page(window, server):
     page.get_by_role("link", name="Older events").click()
     expect(page.locator(".title")).to_have_count(90)
     expect(page.get_by_role("link", name="Older events")).to_have_count(0)
+
+
+def test_older_events_that_were_asked_for_stay_when_the_page_looks_again(window, server):
+    for number in range(90):
+        log(server, name=f"n{number}")
+    page = window.page
+    page.reload()
+    page.get_by_role("link", name="Older events").click()
+    expect(page.locator(".title")).to_have_count(80)
+    page.locator(".title").nth(60).focus()
+    page.evaluate("look()")
+    log(server, name="newest")
+    expect(page.get_by_role("link", name="newest", exact=True)).to_be_visible()
+    page.evaluate("look()")
+    page.evaluate("look()")
+    page.wait_for_timeout(500)
+    expect(page.locator(".title")).to_have_count(81)
+    expect(page.locator(".title").nth(61)).to_be_focused()
+    expect(page.locator(".day")).to_have_count(1)
+    page.get_by_role("link", name="Older events").click()
+    expect(page.locator(".title")).to_have_text(["newest", *(f"n{number}" for number in reversed(range(90)))])
+
+
+def test_what_a_page_forgets_is_among_the_older_events(window, server):
+    for number in range(45):
+        log(server, name=f"n{number}")
+    page = window.page
+    page.reload()
+    page.evaluate("stopWatching(); clearTimeout(waiting); looks += 1")  # nothing but what follows arrives
+    page.evaluate(
+        """for (let number = 0; number < 380; number += 1) {
+          const entry = find(".entry").outerHTML.replaceAll(find(".entry").dataset.run, `0z${1e6 + number}`);
+          arrive(entry.replace(/>n\\d+</, `>m${number}<`));
+        }"""
+    )
+    expect(page.locator(".entry")).to_have_count(400)
+    expect(page.locator(".title").last).to_have_text("n25")
+    page.get_by_role("link", name="Older events").click()
+    expect(page.locator(".title").last).to_have_text("n0")
+    expect(page.locator(".title")).to_have_count(425)
+
+
+def test_it_is_told_how_many_have_not_come_onto_the_page(window, server):
+    page = window.page
+    log(server, name="first")
+    expect(page.get_by_role("link", name="first")).to_be_visible()
+    for number in range(2):
+        runs = [server.run("welcomed", {"name": f"n{number}"}).id for number in range(20)]
+        for each in range(700):
+            changed = feed.Change("accepted", runs[each % 20], "welcomed", "test")
+            server.loop.call_soon_threadsafe(server.runner.feed.publish, changed)
+        expect(page.get_by_text(re.compile("more events? came in meanwhile"))).to_be_visible()
+        until(lambda number=number: page.wait_for_timeout(50) or left_out(page) >= 600 * (number + 1))
+    page.get_by_role("link", name="Show the newest").click()
+    expect(page.get_by_text("came in meanwhile")).to_have_count(0)
+
+
+def left_out(page: Page) -> int:
+    return int(page.locator(".left-out span").inner_text().split()[0].replace(",", ""))
+
+
+def test_what_changes_of_an_older_event_brings_it_to_no_page(window, server):
+    first = log(server, name="the oldest")
+    for number in range(45):
+        log(server, name=f"n{number}")
+    page = window.page
+    page.reload()
+    expect(page.get_by_text("watching", exact=True)).to_be_visible()
+    changed = feed.Change("ended", first, "log", "test", "failed")
+    server.loop.call_soon_threadsafe(server.runner.feed.publish, changed)
+    log(server, name="newest")
+    expect(page.get_by_role("link", name="newest", exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name="the oldest")).to_have_count(0)
+
+
+def test_entries_of_one_context_become_a_thread_as_they_arrive(window, server):
+    page = window.page
+    log(server, name="something else")
+    expect(page.get_by_role("link", name="something else")).to_be_visible()
+    for number in (1, 2, 3):
+        log(server, name=f"step {number}", contextId="order-7")
+        expect(page.get_by_role("link", name=f"step {number}")).to_be_visible()
+    thread = page.locator(".thread")
+    expect(thread.locator(".title")).to_have_text(["step 3", "step 2", "step 1"])
+    expect(thread).to_contain_text("3 events")
+    for number in (1, 2):
+        log(server, name=f"stage {number}", contextId="order-8")
+    expect(page.locator(".thread")).to_have_count(2)
+
+
+@pytest.mark.parametrize("order", [("bruno", "dora"), ("dora", "bruno")], ids=["in order", "late"])
+def test_the_search_that_was_typed_last_is_shown_whichever_is_answered_last(window, server, order):
+    fill(server)
+    page = window.page
+    page.reload()
+    held = {"bruno": [], "dora": []}
+    for typed, routes in held.items():
+        page.route(
+            re.compile(f"search={typed}"), lambda route: held[route.request.url.partition("search=")[2]].append(route)
+        )
+        page.get_by_role("searchbox").fill(typed)
+        until(lambda routes=routes: page.wait_for_timeout(50) or routes)
+    for typed in order:
+        for each in held[typed]:
+            each.continue_()
+        page.wait_for_timeout(300)
+    expect(page.locator(".title")).to_have_text(["Dora Lima was welcomed", "Dora Lima signed up"])
+
+
+def test_whoever_is_signed_out_elsewhere_sees_nothing_any_more(window, server):
+    run = server.run("new-customer", CUSTOMER).id
+    other = window.context.new_page()
+    for page, address in ((window.page, "/"), (other, f"/event/{run}")):
+        page.goto(address)
+        expect(page.get_by_text("Ana Souza signed up").first).to_be_visible()
+    window.page.get_by_label("Signed in as local").click()
+    window.page.get_by_role("button", name="Sign out").click()
+    expect(other).to_have_url(re.compile(rf"/sign-in\?next=/event/{run}$"))
+    expect(other.get_by_text("Ana Souza")).to_have_count(0)
+
+
+def test_a_page_that_comes_back_after_it_was_signed_out_leaves(window, server):
+    page = window.page
+    expect(page.get_by_text("watching", exact=True)).to_be_visible()
+    window.expected = ["401"]
+    page.evaluate("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    with server.runner.store.transaction() as connection:
+        connection.execute("DELETE FROM sessions")
+    page.evaluate("Object.defineProperty(document, 'hidden', {value: false, configurable: true})")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page).to_have_url(re.compile("/sign-in"))
+
+
+def test_a_notification_is_shown_by_the_service_worker_and_again_for_each_entry_of_a_thread(window, server):
+    window.context.grant_permissions(["notifications"], origin=server.address)
+    page = window.page
+    page.reload()
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    protocol = window.context.new_cdp_session(page)
+    registrations = []
+    protocol.on("ServiceWorker.workerRegistrationUpdated", lambda told: registrations.extend(told["registrations"]))
+    protocol.send("ServiceWorker.enable")
+    until(lambda: page.wait_for_timeout(50) or registrations)
+    told = {"title": "Deployed", "body": "2.4.1", "url": "/event/01hf7", "tag": "deploy-41", "environment": "test"}
+    protocol.send(
+        "ServiceWorker.deliverPushMessage",
+        {
+            "origin": server.address,
+            "registrationId": registrations[0]["registrationId"],
+            "data": json.dumps(told),
+        },
+    )
+    shown = "navigator.serviceWorker.ready.then((found) => found.getNotifications()).then((all) => all.map((each) => "
+    shown += "[each.title, each.body, each.tag, each.renotify, each.data.url]))"
+    found = until(lambda: page.wait_for_timeout(50) or page.evaluate(shown))
+    assert found == [["Deployed (test)", "2.4.1", "deploy-41", True, "/event/01hf7"]]
 
 
 def test_a_project_file_that_is_wrong_is_said_on_open_pages(window, server):
@@ -296,7 +514,7 @@ def test_without_scripts_everything_can_be_done(browser, server, answers):
     page.goto("/dead-letters")
     page.get_by_role("button", name="Replay…").click()
     page.get_by_role("button", name="Replay 1 run").click()
-    expect(page).to_have_url(f"{server.address}/dead-letters")
+    expect(page).to_have_url(f"{server.address}/dead-letters?environment=test")
     window.context.close()
     assert len(answers.received) == 1
 
@@ -335,6 +553,77 @@ def test_nothing_serious_is_found_by_axe_and_nothing_sticks_out(browser, server,
     window.check()
     window.context.close()
     assert window.complaints == []
+
+
+def fill_with_extremes(server: Served) -> str:
+    """Entries of every type, with texts as long and as odd as they may be; returns the run with the most of it."""
+    rows = [
+        {"label": "version", "content": "2.4.1"},
+        {"label": "x" * 128, "content": "y" * 3000},
+        {"content": "a row without a label"},
+        {"type": "json", "label": "json", "content": {"deep": [{"a": "b" * 900}] * 20}},
+        {"type": "json", "content": list(range(50))},
+    ]
+    actions = [
+        {"key": "k" * 128, "buttonText": "W" * 48, "url": f"https://x.example/{'u' * 1500}", "meta": {"m": "m" * 900}},
+        {"key": "danger", "buttonText": "Roll the deployment back, all of it, now, please", "url": "https://x.example"},
+        {"buttonText": "L" * 48, "url": f"https://{'l' * 60}.example", "external": True},
+    ]
+    run = log(server, name="R" * 48, category="c" * 24, contextId="t" * 128, type="rows", content=rows, actions=actions)
+    log(server, name="thread", contextId="t" * 128, content="w" * 5000)
+    log(server, name="many lines", content="\n".join(str(number) for number in range(500)))
+    log(server, name="مرحبا بالعالم", category="עברית", content="نص عربي مع English و 123.\nשורה שנייה")
+    log(server, name="evil \u202egnp.exe", avatar="\u202e", content="abc \u202e reversed")
+    log(server, name="Family 👩‍👩‍👧‍👦 🏴󠁧󠁢󠁥󠁮󠁧󠁿", avatar="👩‍👩‍👧‍👦", content="🎉" * 300, notify=True)
+    log(server, name="ABC", avatar="ABCDEFGHIJKLMNOP", type="json", content={"list": list(range(3000))})
+    log(server, name="plain picture", type="image", content=f"http://x.example/{'a' * 1500}.png")
+    log(server, content="z" * 200)
+    server.run("new-customer", {**BIG, "name": "N" * 3000, "address": {"city": "C" * 3000, "country": "PT"}})
+    return run
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (375, "dark"), (320, "light")])
+def test_whatever_stands_in_an_event_nothing_sticks_out(browser, server, scheme, width):
+    run = fill_with_extremes(server)
+    window = Window(browser, server, color_scheme=scheme)
+    page = window.page
+    page.set_viewport_size({"width": width, "height": 760})
+    runs = [each.get_attribute("href") for each in page.locator(".title").all()]
+    for address in ("/", "/?search=evil", f"/?context={'t' * 128}", "/dead-letters", "/pipelines", *runs):
+        page.goto(address)
+        window.check()
+    assert page.goto(f"/event/{run}")
+    for name in ("W" * 48, "Roll the deployment back, all of it, now, please"):
+        page.get_by_role("link", name=name).click()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        window.check()
+        page.keyboard.press("Escape")
+    window.context.close()
+    assert window.complaints == []
+
+
+def test_what_is_written_from_right_to_left_keeps_to_itself(window, server):
+    fill_with_extremes(server)
+    page = window.page
+    page.reload()
+    side = """(name) => {
+      const text = [...document.querySelectorAll('.text')].find((each) => each.textContent.includes(name));
+      const range = document.createRange();
+      range.selectNodeContents(text);
+      const [of, within] = [range.getBoundingClientRect(), text.getBoundingClientRect()];
+      return of.left - within.left > within.right - of.right ? 'right' : 'left';
+    }"""
+    assert page.evaluate(side, "عربي") == "right"
+    assert page.evaluate(side, "reversed") == "left"
+    button = {"key": "go", "buttonText": "Go \u202e og", "url": "https://x.example"}
+    run = log(server, name="evil \u202egnp.exe", actions=[button])
+    page.goto(f"/event/{run}/press/go")
+    # ", as local. Your server is called:" is read as it is written, whatever stands before it
+    order = """() => {
+      const [title, actor] = document.querySelectorAll('.ask strong');
+      return title.getBoundingClientRect().right <= actor.getBoundingClientRect().left;
+    }"""
+    assert page.evaluate(order)
 
 
 def test_the_command_serves_them_and_events_over_http_arrive(browser, tmp_path):

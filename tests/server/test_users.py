@@ -85,7 +85,7 @@ def test_role_or_password_change_and_end_the_sessions(store):
 
 
 @pytest.mark.parametrize(
-    ("name", "password"), [("Ana Maria", PASSWORD), ("", PASSWORD), ("a" * 65, PASSWORD), ("ana", "short"), ("ana", "x" * 1001)]
+    ("name", "password"), [("Ana Maria", PASSWORD), ("local", PASSWORD), ("", PASSWORD), ("a" * 65, PASSWORD), ("ana", "short"), ("ana", "x" * 1001)]
 )  # fmt: skip
 def test_bad_names_and_passwords(store, name, password):
     with pytest.raises(UsageError):

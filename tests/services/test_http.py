@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from urllib.parse import quote
 
 import pytest
 
@@ -129,6 +130,32 @@ def test_authentication_is_sent_and_shown_masked(server, settings, secrets, head
     request({"url": f"{server.url}/"}, secrets=secrets, **settings)
     assert server.received[0].header(header) == value
     assert build({"url": f"{server.url}/"}, **settings)["headers"][header] == shown
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+@pytest.mark.parametrize(
+    ("settings", "secrets", "echoed"),
+    [
+        ({"authentication": "bearer"}, {"token": "tok/4711 ü"}, "no such token: tok/4711 ü"),
+        ({"authentication": "bearer"}, {"token": "tok/4711 ü"}, {"seen": ["tok%2F4711%20%C3%BC", "tok/4711 ü"]}),
+        (
+            {"authentication": "basic", "username": "ana"},
+            {"password": "geheim-1"},
+            "Basic YW5hOmdlaGVpbS0x of geheim-1",
+        ),
+        ({"authentication": "header", "header-name": "x-key"}, {"header-value": "Key k-4711-k"}, "k-4711-k is no key"),
+    ],
+)
+def test_an_answer_that_repeats_a_secret_is_masked(server, status, settings, secrets, echoed):
+    server.answers = [(status, {"location": f"/login?key={quote(*secrets.values())}"}, echoed)]
+    settings |= {"base-url": server.url}
+    try:
+        told = str(request({"url": "/x"}, secrets=secrets, **settings))
+    except (Rejected, Unavailable) as error:
+        told = f"{error} {error.response}"
+    assert "•••" in told
+    for each in ("4711", "geheim", "YW5hOm", "%C3%BC"):
+        assert each not in told, told
 
 
 def test_the_deliverys_key_is_sent_where_a_header_is_named(server):
@@ -354,6 +381,13 @@ def test_an_answer_without_end_is_read_only_as_far_as_it_is_kept():
         return response
 
     assert len(asyncio.run(run())["body"]) == 64 * 1024 + 1
+
+
+def test_an_answer_with_a_header_that_cannot_be_read_is_one_that_was_sent(server):
+    server.answers = [(200, {"location": "/ü"}, "")]
+    with pytest.raises(Unavailable) as told:
+        request({"url": server.url})
+    assert told.value.sent and "the answer cannot be read" in str(told.value)
 
 
 def test_an_answer_in_an_unknown_encoding_is_shown_all_the_same(server):

@@ -24,8 +24,9 @@ from eventwire.fields import Context, FieldType
 from eventwire.journal.identifiers import new_run_id
 from eventwire.language.payloads import encode_json_bytes
 from eventwire.language.wildcards import parse_template
-from eventwire.project.buttons import SIGNING_NAME
+from eventwire.project.buttons import LONGEST_BUTTON_TEXT, SIGNING_NAME
 from eventwire.project.model import DEFAULT_EXPIRY_MINUTES, Button
+from eventwire.server.entries import beginning, seen
 from eventwire.server.outgoing import SECONDS, Answer, AnswerLost, NotSent, post
 from eventwire.server.problems import Refusal
 from eventwire.server.signatures import sign
@@ -100,7 +101,7 @@ def render_button(button: Button, payload: Mapping[str, Any], envelope: Mapping[
 
     return EventButton(
         button.key,
-        render(button.text, Context.TEXT, FieldType.STRING),
+        seen(beginning(render(button.text, Context.TEXT, FieldType.STRING), LONGEST_BUTTON_TEXT)[0], button.key),
         render(button.url, Context.URL, FieldType.STRING),
         button.external,
         button.expire_in_minutes,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from unicodedata import category as kind_of
 
 from msgspec import Struct
 
@@ -22,12 +23,15 @@ if TYPE_CHECKING:
 
 LOG_SOURCE = "log"
 MOST_TEXT = 600
+MOST_LINES = 12
 """So much of a text is shown in the timeline; the event's own page has all of it."""
 MOST_JSON = 4000
 MOST_ROWS = 8
 MOST_SEARCHED = 4000
 """So much of a payload can be found by search."""
 LONGEST_TITLE = 200
+INVISIBLE = ("Zs", "Zl", "Zp", "Cc", "Cf")
+"""Categories of characters of which nothing is seen: spaces, controls, marks of format."""
 
 
 class Entry(Struct, frozen=True):
@@ -73,6 +77,7 @@ def entry_of(project: Project, row: Row) -> Entry:
     payload = decode(row["payload"])
     shown = shown_log(payload) if is_log(row) else shown_event(project, row, payload)
     avatar, image = split_avatar(shown.pop("avatar"))
+    actions = shown.pop("actions", ())
     event = project.events.get(row["event"])
     return Entry(
         row["id"],
@@ -88,9 +93,8 @@ def entry_of(project: Project, row: Row) -> Entry:
         replay_of=row["replay_of"],
         matched=row["filters"].count('"matched":true'),
         filter_count=row["filter_count"],
-        has_buttons=bool(
-            (event and event.buttons) or shown.pop("actions", ()) or '"actions"' in (row["extensions"] or "")
-        ),
+        has_buttons=not row["replay_of"]
+        and bool((event and event.buttons) or actions or '"actions"' in (row["extensions"] or "")),
         **shown,
     )
 
@@ -102,7 +106,7 @@ def shown_event(project: Project, row: Row, payload: Mapping[str, Any]) -> dict[
     display = {name: rendered(text, payload, envelope) for name, text in (event.display if event else {}).items()}
     text, is_cut = beginning(encode_json(payload, indent=True), MOST_JSON)
     return {
-        "title": (display.get("title") or row["event"])[:LONGEST_TITLE],
+        "title": seen(display.get("title"), row["event"])[:LONGEST_TITLE],
         "avatar": display.get("avatar"),
         "category": display.get("category") or (event.group if event else None),
         "kind": "json" if payload else "none",
@@ -120,7 +124,7 @@ def shown_log(payload: Mapping[str, Any]) -> dict[str, Any]:
         name, content = (str(content), None) if len(str(content)) <= LONGEST_TITLE else ("Log entry", content)
     shown, is_cut = shown_content(kind, content)
     return {
-        "title": name or "Log entry",
+        "title": seen(name, "Log entry"),
         "avatar": payload.get("avatar"),
         "category": payload.get("category"),
         "kind": kind if content is not None else "none",
@@ -139,18 +143,27 @@ def shown_content(kind: str, content: Any) -> tuple[Any, bool]:
         return None, False
     if kind == "rows" and isinstance(content, list):
         rows = [shown_row(each) for each in content[:MOST_ROWS]]
-        return rows, len(content) > MOST_ROWS
+        begun = [beginning_of_row(each) for each in rows]
+        return begun, len(content) > MOST_ROWS or begun != rows
     if kind == "json":
         return beginning(encode_json(content, indent=True), MOST_JSON)
-    return beginning(str(content), MOST_TEXT)
+    if kind == "image":
+        return str(content), False  # of an address, the beginning leads nowhere
+    return beginning(str(content), MOST_TEXT, MOST_LINES)
 
 
 def shown_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row of an entry, its content as text."""
-    kind = row.get("type", "text")
     content = row.get("content")
     text = encode_json(content, indent=True) if isinstance(content, dict | list) else str(content)
-    return {"label": row.get("label"), "kind": kind, "content": beginning(text, MOST_TEXT)[0]}
+    return {"label": row.get("label"), "kind": row.get("type", "text"), "content": text}
+
+
+def beginning_of_row(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as the timeline has room for it."""
+    if row["kind"] == "image":
+        return row
+    return row | {"content": beginning(row["content"], MOST_TEXT, MOST_LINES)[0]}
 
 
 def all_rows(content: Any) -> list[dict[str, Any]]:
@@ -158,14 +171,25 @@ def all_rows(content: Any) -> list[dict[str, Any]]:
     return [shown_row(each) for each in content if isinstance(each, Mapping)] if isinstance(content, list) else []
 
 
-def beginning(text: str, most: int) -> tuple[str, bool]:
+def beginning(text: str, most: int, lines: int | None = None) -> tuple[str, bool]:
     """A text's beginning, and whether something is left out."""
-    return (text, False) if len(text) <= most else (f"{text[:most]}…", True)
+    begun = text[:most] if lines is None else "\n".join(text[:most].split("\n", lines)[:lines])
+    return (text, False) if begun == text else (f"{begun}…", True)
+
+
+def seen(text: str | None, otherwise: str) -> str:
+    """A text that stands for something, or another where nobody would see it: a link needs a name."""
+    return otherwise if text is None or is_blank(text) else text
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of a text is seen."""
+    return all(kind_of(each) in INVISIBLE for each in text)
 
 
 def split_avatar(avatar: str | None) -> tuple[str | None, str | None]:
     """An avatar as text, or as an image's address; one that is not https is not loaded."""
-    if not avatar:
+    if not avatar or is_blank(avatar):
         return None, None
     if avatar.lower().startswith("https://"):
         return None, avatar

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,11 @@ class Buttons(Struct, frozen=True):
 
 
 def buttons_of(project: Project, row: Row) -> Buttons:
-    """The buttons of a run's event. What is wrong with one is told beside the others."""
+    """The buttons of a run's event. What is wrong with one is told beside the others. A replay has none: what can be done
+    once is done on the run that came in.
+    """
+    if row["replay_of"]:
+        return Buttons(())
     payload = decode(row["payload"])
     found: dict[str, EventButton] = {}
     problems = []
@@ -101,6 +106,11 @@ def shown_buttons(store: Store, row: Row, buttons: Sequence[EventButton], now: f
 
 def find_button(project: Project, row: Row, key: str) -> EventButton:
     """The button of a run. Raises UsageError."""
+    if row["replay_of"]:
+        raise UsageError(
+            f"Run {row['id']} is a replay, and has no buttons.",
+            next_step=f"Press those of the run that came in: {row['replay_of']}",
+        )
     found = {each.key: each for each in buttons_of(project, row).buttons}
     if key not in found:
         step = did_you_mean(key, list(found)) or (f"It has: {', '.join(found)}" if found else "It has none.")
@@ -119,5 +129,6 @@ async def press_button(
     allowed_hosts: Collection[str] = (),
 ) -> Press:
     """Press a run's button; returns what came of it. Raises Refusal, CredentialError."""
-    secrets = find_signing_secrets(project.name, row["environment"], environ)
+    # in a thread: a keyring may ask its user first, and events go on coming in
+    secrets = await asyncio.to_thread(find_signing_secrets, project.name, row["environment"], environ)
     return await press(store, pressed_event(row), button, actor=actor, secrets=secrets, allowed_hosts=allowed_hosts)

@@ -16,6 +16,7 @@ from eventwire.language.payloads import describe_type, encode_json, read_payload
 from eventwire.project.buttons import BUTTON_STYLES, LONGEST_BUTTON_TEXT, LONGEST_EXPIRY_MINUTES, address_problem
 from eventwire.project.model import DEFAULT_EXPIRY_MINUTES
 from eventwire.server.bodies import LIMIT_BYTES, UnreadableBody, media_type
+from eventwire.server.entries import is_blank
 from eventwire.server.problems import Refusal
 
 TYPES = ("text", "rows", "json", "image")
@@ -150,9 +151,9 @@ class Reader:
         self.violations.append((path, sentence))
 
     def text(self, table: Mapping[str, Any], key: str, path: str, longest: int) -> str | None:
-        """A text, or None where there is none; also an empty one is none."""
+        """A text, or None where there is none; also one of which nothing is seen is none."""
         value = table.get(key)
-        if value is None or value == "":
+        if value is None or value == "" or (isinstance(value, str) and is_blank(value)):
             return None
         if not isinstance(value, str):
             self.wrong(path, f"is {describe_type(value)}, and has to be text")
@@ -292,10 +293,11 @@ class Reader:
 
     def needed(self, table: Mapping[str, Any], key: str, path: str, longest: int) -> str | None:
         """A text that has to be there."""
-        if table.get(key) in (None, ""):
+        before = len(self.violations)
+        found = self.text(table, key, f"{path}.{key}", longest)
+        if found is None and len(self.violations) == before:
             self.wrong(f"{path}.{key}", "is missing")
-            return None
-        return self.text(table, key, f"{path}.{key}", longest)
+        return found
 
     def minutes(self, value: Any, path: str) -> int:
         """For how long a button can be pressed."""

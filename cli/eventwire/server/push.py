@@ -65,6 +65,10 @@ class Pusher:
         save_subscription(self._store, subscription)
         self._subscriptions = list_subscriptions(self._store)
 
+    def is_subscribed(self, endpoint: str, actor: str) -> bool:
+        """Whether a browser gets notifications for somebody."""
+        return any((each.endpoint, each.actor) == (endpoint, actor) for each in list_subscriptions(self._store))
+
     def unsubscribe(self, endpoint: str) -> None:
         """A browser gets none any more."""
         remove_subscription(self._store, endpoint)
@@ -74,6 +78,9 @@ class Pusher:
         """Notify of those entries that ask for it."""
         entries = await asyncio.to_thread(timeline.entries, runs)
         wanted = [each for each in entries if each.notify]
+        if wanted:
+            # a command may have removed a user meanwhile
+            self._subscriptions = await asyncio.to_thread(list_subscriptions, self._store)
         await asyncio.gather(*(self.push(each, one) for each in wanted for one in self._subscriptions))
 
     async def push(self, entry: Entry, subscription: Subscription) -> None:

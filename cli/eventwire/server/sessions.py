@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from eventwire.server.users import Role, User
+from eventwire.server.users import LOCAL, Role, User
 
 if TYPE_CHECKING:
     from eventwire.server.store import Store
@@ -22,8 +22,6 @@ IDLE_SECONDS = 7 * 86_400.0
 SEEN_SECONDS = 60.0  # how exactly it is kept when it was last used
 LINK_SECONDS = 600.0
 """How long a link to sign in with is good for."""
-LOCAL = "local"
-"""The actor who signed in by a link of this machine."""
 
 
 class Signed(Struct, frozen=True):
@@ -65,6 +63,13 @@ def find_session(store: Store, token: str | None, now: float | None = None) -> S
             connection.execute("UPDATE sessions SET seen_at = ? WHERE hash = ?", (now, hash_of(token)))
     role = Role(row[1]) if row[0] is not None else Role.ADMIN
     return Signed(row[0] or LOCAL, role, csrf_token(token))
+
+
+def open_sessions(store: Store, now: float | None = None) -> set[bytes]:
+    """The hashes of all cookies that are signed in."""
+    now = time.time() if now is None else now
+    rows = store.rows("SELECT hash FROM sessions WHERE expires_at > ? AND seen_at > ?", (now, now - IDLE_SECONDS))
+    return {token for (token,) in rows}
 
 
 def end_session(store: Store, token: str) -> None:

@@ -11,9 +11,12 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unicodedata import category
 
 from msgspec import Struct
 
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from eventwire.project.model import Project
 
 FILE_NAME = "timeline.sqlite3"
-VERSION = 1
+VERSION = 2
 A_PAGE = 40
 SETTLED_SECONDS = 10.0
 """A run that is older than that is in the journal, if it ever will be: only those are indexed."""
@@ -36,6 +39,8 @@ SCANNED = 1000
 """So many runs that are not indexed are looked at for one page."""
 CATEGORISED = 100
 """So many of them are looked at for their categories."""
+MOST_CATEGORIES = 200
+"""Where each event has a category of its own, nobody chooses among more; by its address each is shown."""
 MOST_WORDS = 16
 BATCH = 100
 IDLE_SECONDS = 1.0
@@ -62,8 +67,10 @@ CREATE INDEX entries_by_context ON entries (environment, context, number) WHERE 
 CREATE INDEX entries_running ON entries (number) WHERE status = 'running';
 CREATE TABLE categories (environment TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (environment, name)) STRICT, WITHOUT ROWID;
 CREATE TABLE progress (name TEXT PRIMARY KEY, run TEXT NOT NULL) STRICT, WITHOUT ROWID;
-CREATE VIRTUAL TABLE search USING fts5 (environment, text, tokenize = 'unicode61 remove_diacritics 2')
+CREATE VIRTUAL TABLE search USING fts5 (environment, text, tokenize = "unicode61 remove_diacritics 2 categories 'L* N* Co So'")
 """
+SEARCHED = ("L", "N", "Co", "So")
+"""The beginnings of the categories of characters that can be searched for, emoji among them; all others only part words."""
 
 
 class Wish(Struct, frozen=True):
@@ -83,11 +90,17 @@ class Wish(Struct, frozen=True):
 
     @property
     def words(self) -> list[str]:
-        """The words that are searched for."""
-        return self.search.replace("\0", " ").split()[:MOST_WORDS]
+        """The words that are searched for: those of which something can be found."""
+        words = self.search.replace("\0", " ").split()[:MOST_WORDS]
+        return [each for each in words if any(category(letter).startswith(SEARCHED) for letter in each)]
 
-    def fits(self, entry: Entry, text: Callable[[], str]) -> bool:
-        """Whether an entry that is not indexed is asked for."""
+    @property
+    def is_vain(self) -> bool:
+        """Whether nothing can be found, since what is searched for has no letter."""
+        return bool(self.search) and not self.words
+
+    def fits(self, entry: Entry) -> bool:
+        """Whether an entry that is not indexed is asked for, but for what is searched for."""
         wanted = (
             (self.environment, entry.environment),
             (self.category, entry.category),
@@ -95,12 +108,7 @@ class Wish(Struct, frozen=True):
             (self.event, entry.event),
             (self.context, entry.context),
         )
-        if any(wish is not None and wish != found for wish, found in wanted):
-            return False
-        if not self.words:
-            return True
-        found = text().lower()
-        return all(word.lower() in found for word in self.words)
+        return all(wish is None or wish == found for wish, found in wanted)
 
 
 class Page(Struct, frozen=True):
@@ -171,6 +179,8 @@ class Timeline:
 
     def page(self, wish: Wish, before: str | None = None, limit: int = A_PAGE) -> Page:
         """The newest entries that are asked for, older than `before`."""
+        if wish.is_vain:
+            return Page([], None)
         with self._lock:
             newest, oldest = self._reach()
             found: list[Entry] = []
@@ -194,7 +204,8 @@ class Timeline:
     def categories(self, environment: str) -> list[str]:
         """The categories that there are; of runs that are not indexed, those of the newest."""
         with self._lock:
-            rows = self._reader.execute("SELECT name FROM categories WHERE environment = ?", (environment,))
+            sql = "SELECT name FROM categories WHERE environment = ? ORDER BY name LIMIT ?"
+            rows = self._reader.execute(sql, (environment, MOST_CATEGORIES))
             found = {name for (name,) in rows}
             newest = self._journal.runs(after=self._reach()[0], limit=CATEGORISED)
         entries = [entry_of(self._project(), row) for row in newest if row["environment"] == environment]
@@ -209,6 +220,11 @@ class Timeline:
         """Those runs that there are of several, as rows of the journal, by their ids."""
         with self._lock:
             return self._journal.runs_named(runs)
+
+    def newest(self, limit: int) -> list[Row]:
+        """The newest runs, as rows of the journal."""
+        with self._lock:
+            return self._journal.recent(limit)
 
     def counts(self, environment: str, since: float) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
         """What came of runs and of deliveries since a moment (`Journal.count_runs`, `count_deliveries`)."""
@@ -235,15 +251,13 @@ class Timeline:
         if limit <= 0:
             return before, []
         rows = self._journal.runs(before=before, after=after, limit=SCANNED)
-        found: list[Entry] = []
-        for row in rows:
-            if row["environment"] != wish.environment:
-                continue
-            entry = entry_of(self._project(), row)
-            if wish.fits(entry, lambda entry=entry, row=row: searched_text(entry, row)):  # type: ignore[misc]
-                found.append(entry)
-                if len(found) == limit:
-                    return row["id"], found
+        of_environment = (
+            (entry_of(self._project(), row), row) for row in rows if row["environment"] == wish.environment
+        )
+        fitting = ((entry, row) for entry, row in of_environment if wish.fits(entry))
+        found = list(islice(searched(wish, fitting) if wish.words else (entry for entry, _ in fitting), limit))
+        if len(found) == limit:
+            return found[-1].run, found
         return (rows[-1]["id"] if len(rows) == SCANNED else None), found
 
     def _from_index(self, wish: Wish, before: str | None, limit: int) -> list[str]:
@@ -355,6 +369,20 @@ def insert(connection: sqlite3.Connection, entry: Entry, text: str) -> None:
     )
     if entry.category:
         connection.execute("INSERT OR IGNORE INTO categories VALUES (?, ?)", (entry.environment, entry.category))
+
+
+def searched(wish: Wish, entries: Iterable[tuple[Entry, Row]]) -> Iterator[Entry]:
+    """Those entries that are searched for, as the index itself would find them."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute(TABLES.rpartition(";\n")[2])
+        kept = []
+        for entry, row in entries:
+            kept.append(entry)
+            values = (len(kept), entry.environment, searched_text(entry, row))
+            connection.execute("INSERT INTO search (rowid, environment, text) VALUES (?, ?, ?)", values)
+        sql = "SELECT rowid FROM search WHERE search MATCH ? ORDER BY rowid"
+        for (number,) in connection.execute(sql, (match_of(wish),)):
+            yield kept[number - 1]
 
 
 def match_of(wish: Wish) -> str:

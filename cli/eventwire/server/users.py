@@ -17,6 +17,8 @@ from eventwire.errors import EventwireError, MissingExtra, UsageError, did_you_m
 from eventwire.language.lazy_pattern import lazy_pattern
 
 if TYPE_CHECKING:
+    from sqlite3 import Connection
+
     from argon2 import PasswordHasher
 
     from eventwire.server.store import Store
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 1000
 _NAME = lazy_pattern(r"[a-z0-9][a-z0-9._+@-]{0,63}")
+LOCAL = "local"
+"""The actor who signed in by a link of this machine; no user is called so."""
 ATTEMPTS = 10
 ATTEMPT_SECONDS = 300.0
 
@@ -81,7 +85,7 @@ def save_user(
             " ON CONFLICT (name) DO UPDATE SET role = excluded.role, password_hash = excluded.password_hash",
             (name, user.role, hashed or before[1], user.created_at),
         )
-        connection.execute("DELETE FROM sessions WHERE user = ?", (name,))
+        sign_out_everywhere(connection, name)
     return user, row is None
 
 
@@ -96,6 +100,13 @@ def remove_user(store: Store, name: str) -> None:
     with store.transaction() as connection:
         if not connection.execute("DELETE FROM users WHERE name = ?", (name,)).rowcount:
             raise unknown_user(name, [each for (each,) in connection.execute("SELECT name FROM users")])
+        sign_out_everywhere(connection, name)
+
+
+def sign_out_everywhere(connection: Connection, name: str) -> None:
+    """End a user's sessions, and the notifications of the user's browsers."""
+    connection.execute("DELETE FROM sessions WHERE user = ?", (name,))
+    connection.execute("DELETE FROM push_subscriptions WHERE actor = ?", (name,))
 
 
 def unknown_user(name: str, names: list[str]) -> UsageError:
@@ -157,6 +168,8 @@ class Attempts:
 
 def user_name_problem(name: str) -> str | None:
     """What is wrong with a user's name, in a sentence, or None."""
+    if name == LOCAL:
+        return f'"{LOCAL}" stands for whoever signs in by a link of the server\'s machine.'
     if _NAME.fullmatch(name):
         return None
     return "A user's name has 64 characters at most: lower-case letters, digits and . _ + @ -, not one of them first."

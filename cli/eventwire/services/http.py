@@ -14,7 +14,7 @@ from eventwire.language.lazy_pattern import lazy_pattern
 from eventwire.language.payloads import encode_json
 from eventwire.services.declare import Credentials, Operation, Repetition, Request, Service, Target, Values
 from eventwire.services.tls import BESIDE, NOT_TRUSTED, ca_field, certificates
-from eventwire.services.web import Web, call, merged, open_client
+from eventwire.services.web import Web, call, merged, open_client, secrets_of
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
 # Methods whose second call changes nothing more (RFC 9110, section 9.2.2).
@@ -42,7 +42,9 @@ async def connect(credentials: Credentials) -> HttpWeb:
     """
     base = str(credentials.settings.get("base-url") or "")
     client = open_client(certificates(credentials))
-    return HttpWeb(client, "HTTP", authentication(credentials), untrusted=NOT_TRUSTED, base=base)
+    headers = authentication(credentials)
+    secrets = secrets_of(credentials, *headers.values())
+    return HttpWeb(client, "HTTP", headers, untrusted=NOT_TRUSTED, secrets=secrets, base=base)
 
 
 def is_own(base: str, url: str) -> bool:

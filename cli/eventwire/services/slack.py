@@ -9,7 +9,7 @@ from eventwire.errors import Refused, Rejected, ServiceError, Unavailable
 from eventwire.fields import Context, Field, FieldType
 from eventwire.language.payloads import encode_json_bytes
 from eventwire.services.declare import Credentials, Operation, Request, Service, Target, Values
-from eventwire.services.web import Web, call, open_client
+from eventwire.services.web import Web, call, open_client, secrets_of
 
 API = "https://slack.com/api"
 # https://docs.slack.dev/reference/methods/chat.postMessage, errors
@@ -35,7 +35,7 @@ async def connect(credentials: Credentials) -> SlackWeb:
     headers = {"authorization": f"Bearer {token}"} if token else {}
     webhook = None if token else credentials.get("webhook-url")
     api = str(credentials.settings["api-base"]).rstrip("/")
-    return SlackWeb(open_client(), "Slack", headers, webhook=webhook, api=api)
+    return SlackWeb(open_client(), "Slack", headers, secrets=secrets_of(credentials), webhook=webhook, api=api)
 
 
 async def verify(web: SlackWeb) -> str:

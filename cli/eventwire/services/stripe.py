@@ -10,7 +10,7 @@ from eventwire.errors import Rejected, Unavailable
 from eventwire.fields import Context, Field, FieldType
 from eventwire.language.payloads import encode_json
 from eventwire.services.declare import Credentials, Operation, Repetition, Request, Service, Target, Values
-from eventwire.services.web import Web, call, open_client
+from eventwire.services.web import Web, call, open_client, secrets_of
 
 API = "https://api.stripe.com"
 KEY_PREFIXES = {"test": ("sk_test_", "rk_test_"), "live": ("sk_live_", "rk_live_")}
@@ -21,7 +21,8 @@ async def connect(credentials: Credentials) -> Web:
     headers = {"authorization": f"Bearer {credentials.get('secret-key', '')}"}
     if version := credentials.settings.get("api-version"):
         headers["stripe-version"] = str(version)
-    return StripeWeb(open_client(), "Stripe", headers, base=str(credentials.settings["api-base"]).rstrip("/"))
+    base = str(credentials.settings["api-base"]).rstrip("/")
+    return StripeWeb(open_client(), "Stripe", headers, secrets=secrets_of(credentials), base=base)
 
 
 class StripeWeb(Web, frozen=True):

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from eventwire.errors import Refused, Rejected, ServiceError, Unavailable
 from eventwire.language.payloads import encode_json_bytes
-from eventwire.services.declare import import_client
+from eventwire.services.declare import Credentials, import_client
 
 if TYPE_CHECKING:
     import httpx
@@ -19,6 +19,9 @@ LONGEST_SECONDS = 3600.0
 CONNECT_SECONDS = 15.0
 # How much of an answer is kept.
 LONGEST_BODY = 64 * 1024
+MASK = "•••".encode()
+SHORTEST_SECRET = 6
+"""What is shorter stands in answers that do not repeat it."""
 KEPT_HEADERS = ("content-type", "location", "retry-after", "x-request-id", "request-id")
 # Statuses that may be different next time (RFC 9110, RFC 6585, RFC 8470).
 PASSING = (408, 425, 429, 500, 502, 503, 504)
@@ -34,13 +37,36 @@ class Web(Struct, frozen=True):
     """What is added to every request: authorization, for one."""
     untrusted: str = "The server's certificate is not trusted here."
     """What to do about a certificate that is not trusted."""
+    secrets: Collection[bytes] = ()
+    """What an answer may repeat, and is masked in it (`secrets_of`)."""
 
     def __repr__(self) -> str:
         return f"Web({self.label})"
 
+    def masked(self, body: bytes) -> bytes:
+        """What came back, with the account's secrets masked."""
+        for each in self.secrets:
+            if each in body:
+                body = body.replace(each, MASK)
+        return body
+
+    def masked_text(self, text: str) -> str:
+        """A text with the account's secrets masked."""
+        return self.masked(text.encode()).decode()
+
     async def close(self) -> None:
         """Close every connection."""
         await self.client.aclose()
+
+
+def secrets_of(credentials: Credentials, *headers: str) -> tuple[bytes, ...]:
+    """The secrets of an account, and headers made of them, in the ways in which an answer may write them; the longest first."""
+    from json import dumps
+    from urllib.parse import quote
+
+    given = [*credentials.secrets.values(), *headers, *(each.partition(" ")[2] for each in headers)]
+    written = {way for each in given for way in (each, dumps(each)[1:-1], quote(each), quote(each, ""))}
+    return tuple(sorted((each.encode() for each in written if len(each) >= SHORTEST_SECRET), key=len, reverse=True))
 
 
 def open_client(authorities: Sequence[bytes] = ()) -> httpx.AsyncClient:
@@ -92,12 +118,16 @@ async def call(
     sent = [(name.encode(), value.encode()) for name, value in merged(headers or {}, web.headers).items()]
     try:
         async with web.client.stream(method, url, headers=sent, content=content) as answer:
-            response = response_of(answer, await beginning_of(answer))
+            response = response_of(web, answer, await beginning_of(answer))
     except httpx.InvalidURL as error:
-        shown = url if len(url) <= 200 else url[:199] + "…"
+        shown = web.masked_text(url)
+        shown = shown if len(shown) <= 200 else shown[:199] + "…"
         raise Rejected(f"{web.label}: {shown} is no address that can be called: {error}.") from error
     except httpx.HTTPError as error:
         raise translate(web, error) from error
+    except ValueError as error:
+        # the client takes no header whose value is not ASCII
+        raise Unavailable(f"{web.label}: the answer cannot be read: {reason_of(error)}.") from error
     if answer.status_code in expect or (not expect and answer.is_success):
         return response
     raise refusal(web.label, answer.status_code, answer.headers.get("retry-after"), response)
@@ -113,7 +143,7 @@ def translate(web: Web, error: httpx.HTTPError) -> ServiceError:
     """What went wrong on the way, as one that may pass or one that will not."""
     import httpx
 
-    words = f"{web.label}: {reason_of(error)}."
+    words = web.masked_text(f"{web.label}: {reason_of(error)}.")
     if isinstance(error, httpx.UnsupportedProtocol | httpx.DecodingError | httpx.TooManyRedirects):
         return Rejected(words)
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
@@ -144,10 +174,10 @@ async def beginning_of(answer: httpx.Response) -> bytes:
     return bytes(body)
 
 
-def response_of(answer: httpx.Response, body: bytes) -> dict[str, Any]:
+def response_of(web: Web, answer: httpx.Response, body: bytes) -> dict[str, Any]:
     """An answer as JSON data, cut where it is long."""
-    headers = {name: answer.headers[name] for name in KEPT_HEADERS if name in answer.headers}
-    return {"status": answer.status_code, "headers": headers, "body": body_of(answer, body)}
+    headers = {name: web.masked_text(answer.headers[name]) for name in KEPT_HEADERS if name in answer.headers}
+    return {"status": answer.status_code, "headers": headers, "body": body_of(answer, web.masked(body))}
 
 
 def body_of(answer: httpx.Response, body: bytes) -> Any:

@@ -27,7 +27,6 @@ from eventwire.terminal.loop import Stopping
 from eventwire.terminal.recovering import recovering
 from eventwire.terminal.running import Wish, everything_raised
 from eventwire.terminal.session import Session, is_terminal
-from eventwire.terminal.tables import say_whole
 from eventwire.terminal.waterfall import milliseconds
 
 KeyOf = Callable[[Mapping[str, Any]], str | None]
@@ -63,7 +62,7 @@ class Tally:
             return
         self.problems.append({"line": line, "message": message, "run": run})
         if not session.json:
-            say_whole(session, f"line {line}: {message}")
+            session.say(f"line {line}: {message}")
         if len(self.problems) == TOLD:
             session.say(f"Further problems are counted, not told: these were the first {TOLD}.")
 

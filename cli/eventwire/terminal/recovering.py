@@ -20,7 +20,6 @@ from eventwire.project.model import ENVIRONMENTS
 from eventwire.terminal.loop import Stopping, run_until_done
 from eventwire.terminal.project import open_project
 from eventwire.terminal.retrying import RetryDisplay
-from eventwire.terminal.tables import say_whole
 
 if TYPE_CHECKING:
     from eventwire.terminal.session import Session
@@ -79,7 +78,7 @@ async def recover_all(session: Session, pipeline: Pipeline, rows: Sequence[Row],
                 session.say(error.message)
                 return error.record
         if record is not None and not session.json:
-            say_whole(session, sentence_of(record))
+            session.say(sentence_of(record))
         return record
 
     records = await asyncio.gather(*(recover_one(row) for row in rows))

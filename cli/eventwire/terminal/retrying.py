@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from eventwire.engine.observer import Observer
 from eventwire.terminal.session import is_terminal
-from eventwire.terminal.tables import say_whole
 
 if TYPE_CHECKING:
     from eventwire.engine.delivery import Delivery
@@ -42,7 +41,7 @@ class RetryDisplay(Observer):
             return
         message = getattr(error, "message", None) or str(error)
         if not self._counts_down:
-            say_whole(self._session, f"{failed(delivery)}: {message} The next one follows in {delay_seconds:.1f} s.")
+            self._session.say(f"{failed(delivery)}: {message} The next one follows in {delay_seconds:.1f} s.")
             return
         self._waiting[delivery.run, delivery.position] = (time.monotonic() + delay_seconds, delivery, message)
         if self._drawing is None or self._drawing.done():

@@ -23,7 +23,6 @@ from eventwire.terminal.questions import Question, choose, complete
 from eventwire.terminal.recovering import recovering
 from eventwire.terminal.retrying import RetryDisplay
 from eventwire.terminal.session import Session
-from eventwire.terminal.tables import say_whole
 
 # Up to this many filters are explained without being asked; explaining thousands would cost more than running them.
 EXPLAINED_FILTERS = 200
@@ -134,9 +133,7 @@ def say_what_waits(session: Session, record: RunRecord) -> None:
     waiting = sum(each.is_waiting for each in record.actions)
     if waiting:
         actions = "1 action waits" if waiting == 1 else f"{waiting} actions wait"
-        say_whole(
-            session, f"{actions} for another attempt, by eventwire serve where it runs, or with: eventwire recover"
-        )
+        session.say(f"{actions} for another attempt, by eventwire serve where it runs, or with: eventwire recover")
 
 
 def draw(session: Session, record: RunRecord, explain: bool) -> str:

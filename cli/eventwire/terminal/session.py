@@ -114,6 +114,7 @@ class Session:
 
     def say(self, text: str = "") -> None:
         """Print anything that is not data, to stderr."""
+        text = self.wrapped(text, self.stderr)
         if self._live is not None:
             self._live.print(text, markup=False, highlight=False, emoji=False, soft_wrap=True)
             return
@@ -122,6 +123,20 @@ class Session:
             self.stderr.flush()
         except OSError:
             return  # nobody is left to tell
+
+    def wrapped(self, text: str, stream: TextIO) -> str:
+        """Text for people: where a terminal is narrower, its lines break between words. Elsewhere, and in what programs
+        read, each sentence is one line.
+        """
+        if self.json or not is_terminal(stream):
+            return text
+        columns = self.columns_of(stream)
+        if len(text) <= columns and text.isascii():
+            return text
+        # only what is too long needs it, which takes a few milliseconds to import
+        from eventwire.terminal.wrapping import wrapped
+
+        return wrapped(text, columns)
 
     @contextmanager
     def saying_above(self, live: Console) -> Iterator[None]:
@@ -134,7 +149,7 @@ class Session:
 
     def result(self, document: Mapping[str, Any], text: str) -> None:
         """Print a command's result: the document with `--json`, else the text."""
-        self.out(self.encode(document) if self.json else text)
+        self.out(self.encode(document) if self.json else self.wrapped(text, self.stdout))
 
     def done(self, document: Mapping[str, Any], text: str) -> None:
         """Say what a command has changed: the document to stdout with `--json`, else the text to stderr."""

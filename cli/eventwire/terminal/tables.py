@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from eventwire.terminal.session import Session, is_terminal
+from eventwire.terminal.session import Session
 
 LEAST_ROOM = 20
 """So many columns the last cell needs beside the others."""
@@ -53,11 +53,6 @@ def paragraph(text: str, width: int, indent: str = "  ") -> str:
     from textwrap import fill
 
     return fill(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
-
-
-def say_whole(session: Session, text: str) -> None:
-    """Say a sentence; on a terminal its words stay whole, elsewhere it is one line."""
-    session.say(paragraph(text, session.columns_of(session.stderr)) if is_terminal(session.stderr) else text)
 
 
 def wrap(text: str, width: int) -> list[str]:

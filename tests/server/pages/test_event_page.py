@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 
 import pytest
 
+from eventwire.accounts import keyring
 from eventwire.engine.run import IncomingEvent
 from eventwire.server.buttons import list_presses
 from eventwire.server.feed import Change
-from eventwire.server.pages.live import MOST_ENTRIES
+from eventwire.server.pages.live import MOST_ENTRIES, OTHERS_SECONDS
 from tests.server.pages.conftest import Visitor
-from tests.server.pages.serving import BAKERY, CUSTOMER, served, until
+from tests.server.pages.serving import BAKERY, CUSTOMER, SECRET, served, until
 from tests.services.answering import answering
 
 BIG = {**CUSTOMER, "amount": 300}
@@ -139,6 +141,39 @@ def test_a_missing_signing_secret_is_told(tmp_path):
         assert not list_presses(server.runner.store, run)
 
 
+def test_a_replay_is_no_second_chance_to_press(pressing, answers):
+    run = pressing.server.run("new-customer", BIG).id
+    again = pressing.post(f"/event/{run}/replay").headers["location"]
+    until(lambda: pressing.server.runner.journal.run(again.removeprefix("/event/"))["status"] != "running")
+    assert "/press/ban-user" not in pressing.get(again)
+    assert pressing.get("/").count("/press/ban-user") == 1
+    assert f"is a replay, and has no buttons. Press those of the run that came in: {run}" in words(
+        pressing.post(f"{again}/press/ban-user", 404).text
+    )
+    assert not [each for each in answers.received if each.path == "/ban"]
+
+
+def test_a_keyring_that_asks_first_holds_up_nobody_else(tmp_path, answers, monkeypatch):
+    asking, answered = threading.Event(), threading.Event()
+
+    def read_secrets(*_):
+        asking.set()
+        assert answered.wait(20), "the page came only after the keyring had answered"
+        return {"secret": SECRET}
+
+    monkeypatch.setattr(keyring, "read_secrets", read_secrets)
+    project = BAKERY.replace("http://127.0.0.1:9/ban", f"{answers.url}/ban")
+    with served(tmp_path, project, environ={}) as server:
+        visitor = Visitor(server, server.listen())
+        visitor.client.get(server.link())
+        run = server.run("new-customer", CUSTOMER).id
+        visitor.post(f"/event/{run}/press/ban-user")
+        assert asking.is_set()
+        visitor.get("/")
+        answered.set()
+        until(lambda: answers.received)
+
+
 # Replaying
 
 
@@ -213,6 +248,18 @@ def test_who_watches_is_told_of_what_arrives(visitor):
         assert "Ana Souza" in next(line for line in lines if "signed up" in line or "welcomed" in line)
 
 
+def test_what_this_process_has_run_is_told_once(visitor):
+    with visitor.client.stream("GET", "/live?environment=test", headers={"accept": "text/event-stream"}) as stream:
+        lines = stream.iter_lines()
+        assert next(lines) == "retry: 2000"
+        time.sleep(1.5 * OTHERS_SECONDS)
+        visitor.server.run("welcomed", {"name": "Rita"})
+        time.sleep(3 * OTHERS_SECONDS)
+        visitor.post("/sign-out")
+        told = [line for line in lines if line.startswith("event:")]
+    assert set(told) == {"event: entries", "event: signed-out"}
+
+
 def test_of_very_many_the_newest_are_told_and_how_many_more(visitor):
     with visitor.client.stream("GET", "/live?environment=test", headers={"accept": "text/event-stream"}) as stream:
         lines = stream.iter_lines()
@@ -225,4 +272,4 @@ def test_of_very_many_the_newest_are_told_and_how_many_more(visitor):
                 feed.publish(Change("accepted", runs[number % len(runs)], "welcomed", "test"))
 
         visitor.server.loop.call_soon_threadsafe(publish)
-        assert "more events came in meanwhile" in next(line for line in lines if "left-out" in line)
+        assert "more events</span> came in meanwhile" in next(line for line in lines if "left-out" in line)

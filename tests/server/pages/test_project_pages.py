@@ -13,6 +13,7 @@ from eventwire.journal.rows import AccountState
 from eventwire.project.model import ServiceAccount
 from eventwire.server.pages.accounts import plain_settings
 from eventwire.server.pages.waterfall import lines_of
+from tests.server.pages.conftest import Visitor
 from tests.server.pages.serving import BAKERY, CUSTOMER, served
 
 
@@ -46,6 +47,15 @@ def test_every_event_is_drawn_with_what_happened_lately(visitor):
     assert "2 runs" not in visitor.get("/pipelines?environment=live")
 
 
+def test_an_event_that_a_failure_raises_is_drawn_so(tmp_path):
+    raising = BAKERY.replace("keep.on-success.welcomed", "keep.on-failure.welcomed")
+    with served(tmp_path, raising) as server:
+        visitor = Visitor(server, server.listen())
+        visitor.client.get(server.link())
+        page = visitor.get("/pipelines")
+    assert page.count('class="edge failure"') == 2 and 'class="edge success"' not in page
+
+
 def test_a_paused_account_says_so_and_why(visitor):
     now = time.time()
     state = AccountState("till", "test", "open", 5, now + 60, "HTTP: Connection refused", now)
@@ -53,6 +63,15 @@ def test_a_paused_account_says_so_and_why(visitor):
     page = visitor.get("/accounts")
     assert "paused" in page and "after 5 failures in a row" in page and "HTTP: Connection refused" in page
     assert "at most 50 a second" in page and "http://127.0.0.1:9" in page
+
+
+def test_an_account_tells_its_last_error_before_it_is_paused_too(visitor):
+    assert "Last error" not in visitor.get("/accounts")
+    visitor.server.run("new-customer", {**CUSTOMER, "amount": 300})
+    page = visitor.get("/accounts")
+    assert page.count("Last error") == 1
+    till = page.partition('id="account-till"')[2]
+    assert "Last error" in till and "Connection refused" in till and "in use" in till
 
 
 def test_a_secret_is_never_among_the_settings():

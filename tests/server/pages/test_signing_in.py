@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
+
 import pytest
 
+from eventwire.project.locate import state_folder
 from eventwire.server.pages import SignIn
 from eventwire.server.users import ATTEMPTS, Role, save_user
 from tests.server.pages.conftest import Visitor
@@ -99,3 +104,33 @@ def test_a_foreign_name_that_leads_to_this_machine_is_refused(tmp_path):
         visitor = Visitor(server, server.listen())
         assert visitor.client.get("/sign-in").status_code == 200
         assert visitor.client.get("/sign-in", headers={"host": "evil.example:8030"}).status_code == 421
+
+
+def signed_out_by_the_page(visitor):
+    visitor.post("/sign-out")
+
+
+def removed(visitor):
+    # in a process of its own, as `eventwire remove:user` is
+    code = "import sys; from pathlib import Path; from eventwire.server.store import Store;"
+    code += "from eventwire.server.users import remove_user; remove_user(Store(Path(sys.argv[1])), 'ana')"
+    subprocess.run([sys.executable, "-c", code, state_folder(visitor.server.runner.folder)], check=True)
+
+
+def given_another_role(visitor):
+    save_user(visitor.server.runner.store, "ana", Role.VIEWER, None)
+
+
+@pytest.mark.parametrize("end", [signed_out_by_the_page, removed, given_another_role])
+def test_whoever_is_signed_out_watches_nothing_any_more(stranger, end):
+    save_user(stranger.server.runner.store, "ana", Role.ADMIN, PASSWORD)
+    sign_in(stranger)
+    with stranger.client.stream("GET", "/live?environment=test", headers={"accept": "text/event-stream"}) as stream:
+        lines = stream.iter_lines()
+        assert next(lines) == "retry: 2000"
+        began = time.monotonic()
+        end(stranger)
+        assert [line for line in lines if line.startswith("event:")] == ["event: signed-out"]
+        assert time.monotonic() - began < 10
+    answer = stranger.client.get("/live?environment=test", headers={"accept": "text/event-stream"})
+    assert answer.status_code == 401

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from eventwire.server.problems import Refusal
 from eventwire.server.timeline import A_PAGE
 from tests.server.pages.serving import CUSTOMER
 
@@ -43,6 +44,22 @@ def test_test_and_live_are_never_mixed_and_the_choice_is_remembered(visitor):
     assert titles(visitor.get("/")) == ["for real"]
 
 
+def test_what_a_page_asks_for_by_itself_chooses_no_environment(visitor):
+    visitor.get("/?environment=live")
+    for path in ("/?environment=test", "/live?environment=test&run=x"):
+        with visitor.client.stream("GET", path, headers={"sec-fetch-mode": "cors"}) as answer:
+            assert answer.status_code == 200
+    assert "real effects" in visitor.get("/")
+
+
+def test_an_event_is_shown_in_its_own_environment(visitor):
+    run = visitor.server.run("new-customer", CUSTOMER, "live").id
+    refused = visitor.get(f"/event/{run}/press/nothing", 404)
+    for page in (visitor.get(f"/event/{run}"), visitor.get(f"/event/{run}/replay"), refused):
+        assert "These events had real effects" in page
+    assert "real effects" not in visitor.get("/")
+
+
 def test_entries_of_a_context_are_a_thread(visitor):
     for number in (1, 2):
         log(visitor.server, name=f"step {number}", contextId="order-7", contextStart=number == 1)
@@ -68,6 +85,28 @@ def test_search_category_and_status(visitor, indexed):
     assert "Nothing is found" in visitor.get("/?search=%22*+OR+NEAR(")
 
 
+@pytest.mark.parametrize("indexed", [False, True])
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("deja", ["Déjà vu 🚀"]),
+        ("DÉJÀ - VU", ["Déjà vu 🚀"]),
+        ("🚀", ["Déjà vu 🚀"]),
+        ("مرح", ["مرحبا بالعالم"]),
+        ("eja", []),
+        ("needle-4", ["Déjà vu 🚀"]),
+        ("- & (", []),
+    ],
+)
+def test_search_finds_the_beginnings_of_words_in_any_script(visitor, indexed, search, found):
+    log(visitor.server, name="Déjà vu 🚀", content="found by: needle-42")
+    log(visitor.server, name="مرحبا بالعالم")
+    if indexed:
+        index(visitor.server)
+    answer = visitor.client.get("/", params={"search": search})
+    assert (answer.status_code, titles(answer.text)) == (200, found)
+
+
 def index(server):
     """Index everything, as if it were older."""
     timeline = server.pages.site.timeline
@@ -90,6 +129,36 @@ def test_older_events_are_paged_without_gaps(visitor, indexed):
     # those of one millisecond are in any order
     assert sorted(found) == sorted(f"n{number}" for number in range(A_PAGE * 2 + 3))
     assert (found[0], found[-1]) != ("n0", f"n{A_PAGE * 2 + 2}")
+
+
+@pytest.mark.parametrize("blank", ["   ", "\u200b", "\u2063\u00ad\n"])
+def test_what_nobody_would_see_is_no_name(visitor, blank):
+    log(visitor.server, name=blank, avatar=blank, category=blank, content="something")
+    visitor.server.run("new-customer", {**CUSTOMER, "name": blank})
+    visitor.server.run("welcomed", {"name": "x"})
+    page = visitor.get("/")
+    assert titles(page)[-1] == "something" and "chip" not in page.partition("something")[2].partition("</li>")[0]
+    button = {"key": "go", "buttonText": blank, "url": "https://x.example"}
+    with pytest.raises(Refusal) as refused:
+        log(visitor.server, name="x", actions=[button])
+    assert list(refused.value.violations) == [("actions[0].buttonText", "is missing")]
+
+
+def test_long_texts_are_begun_and_whole_on_their_own_page(visitor):
+    image = f"https://x.example/{'a' * 700}.png"
+    rows = [{"label": "log", "content": "l" * 3000}, {"type": "image", "content": image}]
+    runs = {
+        "lines": log(visitor.server, name="lines", content="\n".join(f"line {n}" for n in range(300))),
+        "rows": log(visitor.server, name="rows", type="rows", content=rows),
+        "picture": log(visitor.server, name="picture", type="image", content=image),
+    }
+    page = visitor.get("/")
+    assert "line 11…" in page and "line 12" not in page
+    assert "l" * 601 not in page and page.count(f'src="{image}"') == 2
+    for name in ("lines", "rows"):
+        assert f'<a href="/event/{runs[name].id}">All of it</a>' in page
+    assert "line 299" in visitor.get(f"/event/{runs['lines'].id}")
+    assert f"<td>{'l' * 3000}</td>" in visitor.get(f"/event/{runs['rows'].id}")
 
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{7*7}}"

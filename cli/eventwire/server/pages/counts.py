@@ -34,19 +34,23 @@ class Counts(Struct, frozen=True):
     counted_at: float
     took_seconds: float
 
+    @property
+    def good_until(self) -> float:
+        """Until when it is not counted anew."""
+        return self.counted_at + 2.0 + self.took_seconds * 50
+
+    def again_seconds(self, asked_at: float) -> float:
+        """When a page that shows these counts is to look again: they may be older than what it was told of. 0: they are not."""
+        return 0.0 if self.counted_at >= asked_at else max(0.0, self.good_until - time.time()) + 0.1
+
 
 async def counts_of(site: Site, environment: str) -> Counts:
     """The counts of the last 24 hours; counting takes longer the more there were, and is done the more rarely then."""
     cache: dict[str, Counts] = site.counts
     known = cache.get(environment)
-    if known is None or time.time() - known.counted_at > 2.0 + known.took_seconds * 50:
+    if known is None or time.time() > known.good_until:
         known = cache[environment] = await asyncio.to_thread(count, site, environment)
     return known
-
-
-async def account_counts(site: Site, environment: str) -> dict[str, Count]:
-    """The counts by service account."""
-    return (await counts_of(site, environment)).accounts
 
 
 def count(site: Site, environment: str) -> Counts:

@@ -13,6 +13,7 @@ from eventwire.engine.replay import SENT, ReplayPlan, originals, plan_replay
 from eventwire.engine.stored import decode
 from eventwire.journal.rows import Row
 from eventwire.server.entries import Entry, entry_of
+from eventwire.server.pages.drawing import link
 from eventwire.server.pages.event import WORDS, replay_one
 from eventwire.server.pages.site import Site, Visit
 from eventwire.server.problems import Refusal
@@ -75,7 +76,7 @@ async def replay(site: Site, visit: Visit) -> Response:
         raise Refusal("conflict", "There is nothing to send: everything is done, or not part of the project any more.")
     for each in plans:
         await replay_one(site, each)
-    return RedirectResponse("/dead-letters", 303)
+    return RedirectResponse(link("/dead-letters", environment=visit.environment), 303)
 
 
 async def plans_of(site: Site, visit: Visit) -> list[ReplayPlan]:

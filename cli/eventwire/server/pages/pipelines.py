@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
@@ -77,10 +78,13 @@ class Drawing(Struct, frozen=True):
 
 async def show(site: Site, visit: Visit) -> Response:
     """`GET /pipelines`."""
+    began = time.time()
     counts = await counts_of(site, visit.environment)
     project = site.runner.project
     drawings = [draw(project, each, counts, visit.environment) for each in project.events.values()]
-    return site.page(visit, "pipelines.html", drawings=drawings, size=(WIDTH, HEIGHT))
+    return site.page(
+        visit, "pipelines.html", drawings=drawings, size=(WIDTH, HEIGHT), again=counts.again_seconds(began)
+    )
 
 
 def draw(project: Project, event: Event, counts: Counts, environment: str) -> Drawing:
@@ -183,7 +187,8 @@ class Sheet:
         for action in self.raising:
             address = f"#event-{action.event}"
             origin = self.node("raised", 0, row, action.event, f"{action.filter}/{action.name}", address)
-            self.edges.append(Edge(origin, event, "success"))
+            outcomes = [trigger.outcome for trigger in action.triggers if trigger.event == self.event.name]
+            self.edges += [Edge(origin, event, outcome) for outcome in outcomes]
             row += 1
 
     def node(

@@ -13,8 +13,9 @@ from eventwire.server.push import Subscription, public_key
 
 
 async def show(site: Site, visit: Visit) -> Response:
-    """`GET /notifications`: the key that a browser subscribes with."""
-    return JSONResponse({"key": public_key(site.runner.store)})
+    """`GET /notifications`: the key that a browser subscribes with, and whether it gets them already for who is signed in."""
+    is_subscribed = site.pusher.is_subscribed(visit.text("endpoint"), visit.signed.name)
+    return JSONResponse({"key": public_key(site.runner.store), "is_subscribed": is_subscribed})
 
 
 async def subscribe(site: Site, visit: Visit) -> Response:

@@ -71,7 +71,9 @@ async def check_in(site: Site, name: str, password: str, address: str) -> str:
 
 
 async def sign_out(site: Site, visit: Visit) -> Response:
-    """`POST /sign-out`."""
+    """`POST /sign-out`, which ends this browser's notifications, too: they show what comes in."""
+    if endpoint := visit.text("endpoint"):
+        site.pusher.unsubscribe(endpoint)
     end_session(site.runner.store, visit.request.cookies[site.session_cookie])
     response = RedirectResponse("/sign-in", 303)
     response.delete_cookie(site.session_cookie)

@@ -6,11 +6,12 @@ import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 
-from msgspec import Struct
+from msgspec import Struct, field
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -51,6 +52,7 @@ class Visit(Struct, frozen=True):
     signed: Signed
     environment: str
     form: Mapping[str, Any] = {}
+    began: float = field(default_factory=time.time)
 
     @property
     def is_fragment(self) -> bool:
@@ -122,7 +124,8 @@ class Site:
                 self.runner.tell(f"The page {request.url.path} failed with {type(error).__name__}: {error}")
                 response = self.error_page(visit, Refusal("bug", "eventwire failed. This is a bug in eventwire."))
             asked = request.query_params.get("environment")
-            if asked in ENVIRONMENTS:
+            # what a page asks for by itself chooses nothing for the other pages that are open
+            if asked in ENVIRONMENTS and request.headers.get("sec-fetch-mode", "navigate") == "navigate":
                 self.set_cookie(response, self.environment_cookie, asked)
             return response
 
@@ -139,7 +142,11 @@ class Site:
         return RedirectResponse(where, 303)
 
     def environment_of(self, request: Request) -> str:
-        """Which environment is looked at: as the address says, else as last chosen, else test."""
+        """Which environment is looked at: the event's, or as the address says, else as last chosen, else test."""
+        run = request.path_params.get("run")
+        with suppress(EventwireError):  # what is wrong with the journal is said by the page itself
+            if run and (row := self.runner.journal.run(run)):
+                return str(row["environment"])
         asked = request.query_params.get("environment") or request.cookies.get(self.environment_cookie)
         return asked if asked in ENVIRONMENTS else "test"
 

@@ -35,11 +35,19 @@ function watch() {
     if (source && source.readyState === EventSource.CLOSED) {
       source = null;
       setTimeout(watch, 10000);
+      leaveIfSignedOut();
     }
   };
   source.addEventListener("entries", (event) => arrive(event.data));
   source.addEventListener("changed", () => refresh());
+  source.addEventListener("signed-out", () => { stopWatching(); location.reload(); });
   source.addEventListener("reloaded", () => { htmx.trigger(body, "project-reloaded"); if (view() === "refresh") refresh(); });
+}
+
+// what is shown is for those who are signed in: loaded again, the page asks for it
+async function leaveIfSignedOut() {
+  const answer = await fetch(location.href, { redirect: "manual" }).catch(() => null);
+  if (answer && answer.type === "opaqueredirect") location.reload();
 }
 
 function stopWatching() {
@@ -65,10 +73,12 @@ function arrive(html) {
   if (view() !== "plain") return refresh();
   const parts = document.createElement("template");
   parts.innerHTML = html;
-  const arrived = all(".entry", parts.content);
+  const oldest = all("#entries .entry").map((each) => each.dataset.run).sort()[0];
+  // what has changed of events that are on no page yet will be there when they are
+  const arrived = all(".entry", parts.content).filter((each) => find("#older").hidden || each.dataset.run > oldest);
   const leftOut = find(".left-out", parts.content);
-  if (leftOut) find("[data-left-out]").replaceChildren(leftOut);
-  if (!find("[data-newest]") || arrived.some((each) => isNew(each) && each.dataset.day !== find("[data-newest]").dataset.day)) return refresh();
+  if (leftOut) tellLeftOut(leftOut);
+  if (!find("[data-newest]") || arrived.some((each) => isNew(each) && !fitsIn(each, arrived))) return refresh();
   let count = 0;
   for (const entry of arrived.reverse()) {
     const known = document.getElementById(entry.id);
@@ -77,10 +87,53 @@ function arrive(html) {
     count += 1;
   }
   if (count) say(count === 1 ? "A new event has arrived" : `${count} new events have arrived`);
-  for (const each of all("#entries .entry").slice(MOST_ENTRIES)) each.remove();
+  if (!body.dataset.older) forgetOldest();
+}
+
+// how many have not come onto the page, all in all since it was loaded
+function tellLeftOut(told) {
+  const before = find("[data-left-out] .left-out");
+  if (before) {
+    told.dataset.count = Number(told.dataset.count) + Number(before.dataset.count);
+    find("span", told).textContent = `${Number(told.dataset.count).toLocaleString("en")} more events`;
+  }
+  find("[data-left-out]").replaceChildren(told);
 }
 
 const isNew = (entry) => !document.getElementById(entry.id);
+
+// whether an entry that is new finds its place without a heading, or a thread, that is not there yet
+function fitsIn(entry, arrived) {
+  const newest = find("[data-newest]");
+  if (entry.dataset.day !== newest.dataset.day) return false;
+  const { context } = entry.dataset;
+  if (!context || threadOf(context, newest)) return true;
+  return ![...newest.children, ...arrived].some((each) => each.dataset.context === context && each.id !== entry.id);
+}
+
+const threadOf = (context, newest) => find(`.thread[data-thread="${CSS.escape(context)}"]`, newest);
+
+// what is not on the page any more is among the older events
+function forgetOldest() {
+  const entries = all("#entries .entry");
+  if (entries.length <= MOST_ENTRIES) return;
+  for (const each of entries.slice(MOST_ENTRIES)) each.remove();
+  tidy(find("#entries"));
+  const address = new URL(location.href);
+  address.searchParams.set("environment", body.dataset.environment);
+  address.searchParams.set("before", all("#entries .entry").pop().dataset.run);
+  const link = find("#older a");
+  link.href = address.pathname + address.search;
+  link.setAttribute("hx-get", link.href);
+  htmx.process(find("#older"));
+  find("#older").hidden = false;
+}
+
+// threads, days and headings without entries go
+function tidy(entries) {
+  for (const each of all(".thread, .thread .entries, ol[data-day]", entries)) if (!find(".entry", each)) each.remove();
+  for (const each of all(".day", entries)) if (!(each.nextElementSibling && each.nextElementSibling.matches("ol"))) each.remove();
+}
 
 function replaceEntry(known, entry) {
   if (known.outerHTML === entry.outerHTML) return;
@@ -103,7 +156,7 @@ function offerCategory(entry) {
 function place(entry) {
   offerCategory(entry);
   const newest = find("[data-newest]");
-  const thread = entry.dataset.context && find(`.thread[data-thread="${CSS.escape(entry.dataset.context)}"]`, newest);
+  const thread = entry.dataset.context && threadOf(entry.dataset.context, newest);
   const list = thread ? find(".entries", thread) : newest;
   // what arrives late stands where its time says, as the ids do
   const later = [...list.children].find((each) => (each.dataset.run || "") < entry.dataset.run && !each.matches(".thread"));
@@ -116,6 +169,8 @@ function place(entry) {
   else list.insertBefore(entry, later || null);
 }
 
+body.addEventListener("htmx:afterSwap", (event) => { if (event.detail.target.id === "older") body.dataset.older = "yes"; });
+
 let waiting = null;
 let lastLook = 0;
 
@@ -124,25 +179,53 @@ function refresh() {
   waiting = setTimeout(() => { waiting = null; lastLook = Date.now(); look(); }, Math.max(0, 1000 - (Date.now() - lastLook)));
 }
 
+let looks = 0;
+
 async function look() {
   const id = { event: "event", refresh: "refresh" }[view()] || "entries";
-  const part = document.getElementById(id);
-  if (!part) return;
-  const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
+  const turn = ++looks;
+  const address = new URL(location.href);
+  address.searchParams.set("environment", body.dataset.environment); // another page may have chosen the other one since
+  const answer = await fetch(address, { headers: { accept: "text/html" } }).catch(() => null);
   if (!answer || !answer.ok || answer.redirected) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const fresh = page.getElementById(id);
-  if (!fresh) return;
+  const [part, fresh] = [document.getElementById(id), page.getElementById(id)];
+  if (turn !== looks || !part || !fresh) return; // somebody has asked for something else meanwhile
   for (const each of all("details[id]", part)) {
     const same = fresh.querySelector(`#${CSS.escape(each.id)}`);
     if (same) same.open = each.open;
   }
   const focused = part.contains(document.activeElement) && pathTo(document.activeElement, part);
+  if (body.dataset.older) keepOlder(part, fresh);
   const scrolled = all(".drawing", part).map((each) => each.scrollLeft);
   part.replaceWith(document.adoptNode(fresh));
   all(".drawing", fresh).forEach((each, position) => { each.scrollLeft = scrolled[position] || 0; });
   htmx.process(fresh);
   if (focused) focused(fresh);
+  lookAgain();
+}
+
+// counts may be some seconds older than what was told: they are looked at once more when they are counted anew
+function lookAgain() {
+  const seconds = Number((find("#refresh[data-again]") || { dataset: {} }).dataset.again);
+  if (seconds) setTimeout(refresh, seconds * 1000);
+}
+
+// older events that were asked for stay, where nothing is missing between them and the newest
+function keepOlder(part, fresh) {
+  const oldest = all(".entry", fresh).map((each) => each.dataset.run).sort()[0];
+  const known = all(".entry", part);
+  if (!oldest || find("#older", fresh).hidden || !known.some((each) => each.dataset.run >= oldest)) {
+    delete body.dataset.older;
+    return;
+  }
+  for (const each of known) if (each.dataset.run >= oldest) each.remove();
+  tidy(part);
+  const lastDay = all("ol[data-day]", fresh).pop().dataset.day;
+  const first = find("ol[data-day]", part);
+  if (first && first.dataset.day === lastDay && first.previousElementSibling.matches(".day")) first.previousElementSibling.remove();
+  for (const each of all(":scope > .day, :scope > ol", part)) each.removeAttribute("data-newest");
+  find("#older", fresh).replaceWith(...all(":scope > .day, :scope > ol, :scope > #older", part));
 }
 
 function pathTo(element, part) {
@@ -193,6 +276,7 @@ let typing = null;
 const filters = find(".filters");
 
 async function search() {
+  delete body.dataset.older;
   const given = new URLSearchParams([...new FormData(filters)].filter(([, value]) => value !== ""));
   history.replaceState(null, "", `/?${given}`);
   await look();
@@ -245,15 +329,18 @@ async function offerNotifications() {
   const registered = await navigator.serviceWorker.register("/worker.js").catch(() => null);
   if (!registered) return;
   const show = async () => {
-    const known = await registered.pushManager.getSubscription();
+    const made = await registered.pushManager.getSubscription();
+    // the server may have forgotten it, or know it for somebody else
+    const known = made && (await about(made.endpoint)).is_subscribed ? made : null;
+    find("[data-endpoint]").value = known ? known.endpoint : "";
     asking.textContent = known ? "Do not notify me here" : "Notify me here";
     asking.hidden = false;
     return known;
   };
   await show();
   asking.addEventListener("click", async () => {
-    const known = await show();
     try {
+      const known = await show();
       if (known) { await known.unsubscribe(); await send({ wanted: "no", endpoint: known.endpoint }); } else await subscribe(registered);
     } catch (error) { say(`Notifications cannot be had: ${error.message}`); asking.textContent = "Notifications are blocked"; return; }
     await show();
@@ -261,13 +348,15 @@ async function offerNotifications() {
 }
 
 async function subscribe(registered) {
-  const { key } = await (await fetch("/notifications")).json();
+  const { key } = await about("");
   const made = await registered.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
   const keys = made.toJSON().keys;
   await send({ endpoint: made.endpoint, public_key: keys.p256dh, secret: keys.auth });
 }
 
+const about = async (endpoint) => (await fetch(`/notifications?${new URLSearchParams({ endpoint })}`)).json();
 const send = (fields) => fetch("/notifications", { method: "POST", body: new URLSearchParams({ ...fields, csrf: body.dataset.csrf }) });
 
 watch();
+lookAgain();
 offerNotifications();

@@ -4,7 +4,7 @@
 self.addEventListener("push", (event) => {
   const told = event.data.json();
   const title = told.environment === "test" ? `${told.title} (test)` : told.title;
-  event.waitUntil(self.registration.showNotification(title, { body: told.body, tag: told.tag, icon: "/static/icon.svg", data: { url: told.url } }));
+  event.waitUntil(self.registration.showNotification(title, { body: told.body, tag: told.tag, renotify: true, icon: "/static/icon.svg", data: { url: told.url } }));
 });
 
 self.addEventListener("notificationclick", (event) => {
