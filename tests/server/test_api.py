@@ -237,6 +237,18 @@ def test_more_than_can_be_worked_off_are_asked_to_come_again(tmp_path, monkeypat
     served(tmp_path, work)
 
 
+def test_entries_come_in_at_both_addresses_of_operationals_senders(tmp_path):
+    async def work(shop):
+        for path in ("/api/v1/log", "/api/v1/ingest"):
+            answer = await shop.post(path, {"name": path[-12:]})
+            assert answer.status_code == 201
+            assert shop.runner.journal.run(answer.json()["id"])["event"] == "log"
+        documented = (await shop.get("/openapi.json")).json()["paths"]
+        assert documented["/api/v1/ingest"]["post"]["requestBody"] == documented["/api/v1/log"]["post"]["requestBody"]
+
+    served(tmp_path, work)
+
+
 def test_an_entry_of_the_log_is_kept_and_nothing_runs(tmp_path):
     async def work(shop):
         entry = {"name": "critical", "avatar": "🤖", "category": "ops"}

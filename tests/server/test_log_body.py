@@ -74,6 +74,11 @@ def test_rows_of_every_type():
     ]
 
 
+def test_rows_may_be_left_out_as_in_operationals_own_samples():
+    entry = read({"name": "some event", "avatar": "🤖", "type": "rows", "actions": [ACTION]})
+    assert (entry.name, entry.type, entry.content, entry.actions[0].key) == ("some event", "rows", None, "ban-user")
+
+
 def test_json_and_images():
     assert read({"name": "x", "type": "json", "content": {"a": [1]}}).content == {"a": [1]}
     assert read({"name": "x", "type": "image", "content": "https://a.example/b.png"}).type == "image"
@@ -99,7 +104,7 @@ def test_external_actions_need_no_key_and_a_week_is_the_default():
         ({"type": "json", "content": "x"}, "content", "is text, and JSON is an object or a list here"),
         ({"type": "json", "content": ["x" * 100_000]}, "content", "takes more than 100,000 characters"),
         ({"type": "image", "content": "javascript:alert(1)"}, "content", "has to be the address of an image, beginning with https:// or http://"),
-        ({"type": "rows"}, "content", "is null, and has to be a list of rows"),
+        ({"type": "rows", "content": "x"}, "content", "is text, and has to be a list of rows"),
         ({"type": "rows", "content": []}, "content", "is empty, and has to be a list of rows"),
         ({"type": "rows", "content": [{}] * 201}, "content", "has 201 rows; 200 is the most"),
         ({"type": "rows", "content": ["x"]}, "content[0]", "is text, and has to be an object with label and content"),
@@ -145,6 +150,12 @@ def test_an_action_never_runs_something_in_the_browser(external):
 def test_every_violation_is_named_at_once():
     found = violations({"name": 1, "type": "x", "notify": "x", "actions": [{"url": "x"}]})
     assert set(found) == {"name", "type", "notify", "actions[0].buttonText", "actions[0].key", "actions[0].url"}
+
+
+def test_a_key_that_is_there_twice_is_named_where_it_stands():
+    wrong = {**ACTION, "key": "other", "buttonText": "x" * 49}
+    found = violations({"name": "x", "actions": [wrong, ACTION, ACTION]})
+    assert set(found) == {"actions[0].buttonText", "actions[2].key"}
 
 
 def test_an_entry_needs_something_to_say():

@@ -55,6 +55,7 @@ class Api:
             ("POST", "/events", self.any_event),
             ("GET", "/runs/", self.one_run),
             ("POST", "/api/v1/log", self.log),
+            ("POST", "/api/v1/ingest", self.log),
             ("POST", "/sources/", self.webhook),
             ("GET", "/openapi.json", self.openapi),
             ("GET", "/asyncapi.json", self.asyncapi),
@@ -242,7 +243,7 @@ class Api:
     # Entries of the log
 
     async def log(self, request: Request, rest: str) -> Answer:
-        """`POST /api/v1/log`: an entry for the timeline, as Operational's senders write it."""
+        """`POST /api/v1/log`, which some of Operational's senders call `ingest`: an entry for the timeline."""
         key = self.check_key(request)
         entry = read_log(await request.body(LIMIT_BYTES), request.headers.get("content-type"))
         environment = "test" if entry.test else key.environment

@@ -201,9 +201,9 @@ class Reader:
     def content(self, kind: str) -> Any:
         """The content, as its type says; None where there is none."""
         value = self.body.get("content")
-        if kind == "rows":
-            return self.rows(value)
-        return None if value is None or value == "" else self.piece(kind, value, "content")
+        if value is None or value == "":
+            return None
+        return self.rows(value) if kind == "rows" else self.piece(kind, value, "content")
 
     def rows(self, value: Any) -> Any:
         """Rows, of which there is at least one."""
@@ -263,9 +263,9 @@ class Reader:
             self.wrong(path, f"has {len(value):,} actions; {MOST_ACTIONS} is the most")
             return ()
         found = [self.button(each, f"{path}[{position}]", position) for position, each in enumerate(value)]
-        keys = [each.key for each in found if each is not None]
+        keys = [each.key if each is not None else None for each in found]
         for position, key in enumerate(keys):
-            if key in keys[:position]:
+            if key is not None and key in keys[:position]:
                 self.wrong(f"{path}[{position}].key", f'is "{key}", as that of another action is')
         return tuple(each for each in found if each is not None)
 

@@ -10,6 +10,7 @@ from eventwire.project.buttons import BUTTON_STYLES, LONGEST_BUTTON_TEXT, LONGES
 from eventwire.project.model import DEFAULT_EXPIRY_MINUTES
 from eventwire.project.samples import read_sample
 from eventwire.project.sources import KINDS
+from eventwire.server.bodies import FORM
 from eventwire.server.cloud_events import BATCHED, MOST_IN_BATCH, STRUCTURED
 from eventwire.server.log_body import (
     LONGEST_CATEGORY,
@@ -28,18 +29,20 @@ if TYPE_CHECKING:
 Schema = dict[str, Any]
 
 TEXT: Schema = {"type": "string"}
+WARNING: Schema = {"type": "string", "description": "That nothing could ever come of the event, and why."}
 PROBLEMS: Mapping[int, str] = {
     400: "The request is not understood.",
     401: "The key or signature does not count.",
     404: "There is no such thing.",
-    409: "The idempotency key was used with another payload.",
     413: "The body is too large.",
     415: "The content type or encoding is not known.",
-    422: "The payload does not fit the event's model.",
+    422: "The payload does not fit the event's model, or the idempotency key was used with another payload.",
     429: "There are too many requests; Retry-After says when to try again.",
     503: "It cannot be taken at this moment.",
 }
-ACCEPTING = (400, 401, 409, 413, 415, 422, 429, 503)
+ACCEPTING = (400, 401, 404, 413, 415, 422, 429, 503)
+ATTRIBUTES = ("specversion", "id", "source", "type", "time")
+"""Of CloudEvents: in the binary mode each is a header. Further ones, and extensions, may be there too."""
 
 
 def openapi(project: Project, server: str | None = None) -> Schema:
@@ -48,7 +51,8 @@ def openapi(project: Project, server: str | None = None) -> Schema:
         "/events": {"post": any_event(project)},
         **{f"/events/{each.name}": {"post": one_event(project, each)} for each in project.events.values()},
         "/runs/{id}": {"get": one_run()},
-        "/api/v1/log": {"post": log()},
+        "/api/v1/log": {"post": log("log")},
+        "/api/v1/ingest": {"post": log("ingest")},
         **{
             f"/sources/{each.name}": {"post": webhook(each)}
             for each in project.sources.values()
@@ -97,8 +101,15 @@ def parameters() -> Schema:
             "description": "The same key gives the first run's result, and runs nothing again.",
             "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_IDEMPOTENCY_KEY},
         },
+        **{f"ce-{name}": ce_header(name) for name in ATTRIBUTES},
         "run": {"name": "id", "in": "path", "required": True, "description": "The run's id.", "schema": TEXT},
     }
+
+
+def ce_header(name: str) -> Schema:
+    """An attribute of a CloudEvent, as a header of its binary mode."""
+    description = "Of a CloudEvent in its binary mode, whose payload is the body; left out otherwise."
+    return {"name": f"ce-{name}", "in": "header", "description": description, "schema": TEXT}
 
 
 def schemas(project: Project) -> Schema:
@@ -109,6 +120,8 @@ def schemas(project: Project) -> Schema:
         "CloudEvent": cloud_event(),
         "Run": run_schema(),
         "Accepted": accepted_schema(),
+        "Raised": raised_schema(),
+        "Passed": passed_schema(),
         "LogEntry": log_schema(),
         "Problem": problem_schema(),
     }
@@ -145,6 +158,7 @@ def one_event(project: Project, event: Event) -> Schema:
     """Sending one event, whose name the address says."""
     reference = {"$ref": f"#/components/schemas/{event.name}"}
     structured = {"allOf": [{"$ref": "#/components/schemas/CloudEvent"}, {"properties": {"data": reference}}]}
+    batch = {"type": "array", "items": structured, "maxItems": MOST_IN_BATCH}
     sample = read_sample(project.folder, event.name)
     plain: Schema = {"schema": reference} | ({"example": sample} if sample is not None else {})
     return {
@@ -152,8 +166,10 @@ def one_event(project: Project, event: Event) -> Schema:
         "summary": event.description or f"Send {event.name}.",
         **({"tags": [event.group]} if event.group else {}),
         "parameters": header_parameters(),
-        "requestBody": body({"application/json": plain, STRUCTURED: {"schema": structured}}),
-        "responses": accepting("The event has run.", {"$ref": "#/components/schemas/Run"}),
+        "requestBody": body(
+            {"application/json": plain, STRUCTURED: {"schema": structured}, BATCHED: {"schema": batch}}
+        ),
+        "responses": accepting(),
     }
 
 
@@ -161,15 +177,15 @@ def any_event(project: Project) -> Schema:
     """Sending CloudEvents, whose type says which event each is."""
     one = {"$ref": "#/components/schemas/CloudEvent"}
     batch = {"type": "array", "items": one, "maxItems": MOST_IN_BATCH}
-    run = {"$ref": "#/components/schemas/Run"}
+    data = {"schema": {"type": "object", "description": "The payload of a CloudEvent in its binary mode."}}
     names = ", ".join(project.events) or "none yet"
     return {
         "operationId": "send-cloud-events",
         "summary": "Send a CloudEvent, or a batch of them.",
         "description": f"`type` is the event's name, also behind a domain: {names}.",
         "parameters": header_parameters(),
-        "requestBody": body({STRUCTURED: {"schema": one}, BATCHED: {"schema": batch}}),
-        "responses": accepting("They have run.", {"oneOf": [run, {"type": "array", "items": run}]}) | problems(404),
+        "requestBody": body({STRUCTURED: {"schema": one}, BATCHED: {"schema": batch}, "application/json": data}),
+        "responses": accepting(),
     }
 
 
@@ -186,17 +202,18 @@ def one_run() -> Schema:
     }
 
 
-def log() -> Schema:
+def log(name: str) -> Schema:
     """Sending an entry as Operational's senders do."""
     entry: Schema = {"schema": {"$ref": "#/components/schemas/LogEntry"}}
     text: Schema = {"schema": TEXT, "example": "🤖 server started"}
     return {
-        "operationId": "log",
+        "operationId": name,
         "summary": "Put an entry into the timeline, as Operational's senders do.",
+        "parameters": [{"$ref": "#/components/parameters/Idempotency-Key"}],
         "requestBody": body({"application/json": entry, "text/plain": text}),
         "responses": {
             "201": answer("It is in the timeline.", {"$ref": "#/components/schemas/Accepted"}),
-            **problems(400, 401, 413, 415, 429, 503),
+            **problems(400, 401, 413, 415, 422, 429, 503),
         },
     }
 
@@ -209,12 +226,10 @@ def webhook(source: Source) -> Schema:
         "summary": f"Take a webhook of {kind.label}, which raises {source.event}.",
         "description": kind.summary,
         "security": [],
-        "requestBody": body({"application/json": {"schema": {"type": "object"}}}),
+        "requestBody": body({kind: {"schema": {"type": "object"}} for kind in ("application/json", FORM)}),
         "responses": {
-            "200": {
-                "description": "It is genuine, and raises nothing: it came before, or its condition does not hold."
-            },
-            "202": answer("It is genuine, and its event is kept.", {"$ref": "#/components/schemas/Accepted"}),
+            "200": answer("It is genuine, and raises nothing.", {"$ref": "#/components/schemas/Passed"}),
+            "202": answer("It is genuine, and its event is kept.", {"$ref": "#/components/schemas/Raised"}),
             **problems(*ACCEPTING),
         },
     }
@@ -222,7 +237,8 @@ def webhook(source: Source) -> Schema:
 
 def header_parameters() -> list[Schema]:
     """References to the headers."""
-    return [{"$ref": f"#/components/parameters/{name}"} for name in ("Prefer", "Idempotency-Key")]
+    names = ("Prefer", "Idempotency-Key", *(f"ce-{each}" for each in ATTRIBUTES))
+    return [{"$ref": f"#/components/parameters/{name}"} for name in names]
 
 
 def body(content: Schema) -> Schema:
@@ -230,11 +246,20 @@ def body(content: Schema) -> Schema:
     return {"required": True, "content": content}
 
 
-def accepting(description: str, schema: Schema) -> Schema:
-    """The answers to an event."""
-    at_once = answer("It is kept, and runs.", {"$ref": "#/components/schemas/Accepted"})
-    at_once["headers"] = {"Location": {"description": "Where the run can be read.", "schema": TEXT}}
-    return {"201": answer(description, schema), "202": at_once, **problems(*ACCEPTING)}
+def accepting() -> Schema:
+    """The answers to an event, and to a batch of them."""
+    location = {"headers": {"Location": {"description": "Where the run of one event can be read.", "schema": TEXT}}}
+    return {
+        "201": answer("It has run.", one_or_several("Run")) | location,
+        "202": answer("It is kept, and runs.", one_or_several("Accepted")) | location,
+        **problems(*ACCEPTING),
+    }
+
+
+def one_or_several(name: str) -> Schema:
+    """A schema of the document, or a list of it for a batch."""
+    one = {"$ref": f"#/components/schemas/{name}"}
+    return {"oneOf": [one, {"type": "array", "items": one}]}
 
 
 def answer(description: str, schema: Schema) -> Schema:
@@ -314,6 +339,7 @@ def run_schema() -> Schema:
             "duration_ms": {"type": ["number", "null"]},
             "slowest_ms": number,
             "overhead_ms": number,
+            "warning": WARNING,
             "filters": {"type": "array", "items": {"type": "object", "properties": each}},
         },
     }
@@ -323,8 +349,32 @@ def accepted_schema() -> Schema:
     """What was taken, before anything came of it."""
     return {
         "type": "object",
-        "required": ["id"],
-        "properties": {"id": {"type": "string", "description": "The run's id; its report is at /runs/ID."}},
+        "required": ["id", "run"],
+        "properties": {"id": TEXT, "run": {"type": "string", "format": "uri-reference"}, "warning": WARNING},
+    }
+
+
+def raised_schema() -> Schema:
+    """What a webhook raised."""
+    return {
+        "type": "object",
+        "required": ["raised", "id"],
+        "properties": {"raised": TEXT, "id": {"type": "string", "description": "The run's id."}, "warning": WARNING},
+    }
+
+
+def passed_schema() -> Schema:
+    """Why a webhook raised nothing; or what its provider asked for."""
+    return {
+        "type": "object",
+        "properties": {
+            "raised": {"type": "null"},
+            "why": {
+                "enum": ["condition", "duplicate"],
+                "description": "Its condition does not hold, or it came before.",
+            },
+            "challenge": {"description": "Slack's, given back."},
+        },
     }
 
 
