@@ -130,6 +130,64 @@ def test_an_event_that_nothing_comes_of_says_so(tmp_path):
     served(tmp_path, work)
 
 
+NEVER = """
+[events.never]
+model = { id = "integer", on = "boolean" }
+
+[events.never.filters.on-event]
+
+[events.never.filters.odd]
+where = "id > 5 AND id < 3"
+
+[events.never.filters.odd.actions.store]
+service-account = "lines"
+action = "append"
+file = "orders.ndjson"
+line = "{id}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("condition", "warns"),
+    [
+        ("id > 5 AND id < 3", True),
+        ("on AND NOT on", True),
+        ("false", True),
+        ("id > 5 AND id < 7", False),
+        ("id = 5 OR (id > 5 AND id < 3)", False),
+        ("id > 5", False),
+        ("EXISTS on", False),
+    ],
+)
+def test_an_event_that_no_filter_could_ever_match_says_so(tmp_path, condition, warns):
+    async def work(shop):
+        for prefer in ("", "respond-async"):
+            document = (await shop.post("/events/never", {"id": 1, "on": True}, prefer=prefer)).json()
+            assert ('No filter of "never" can ever match' in document.get("warning", "")) == warns
+
+    served(tmp_path, work, project=PROJECT + NEVER.replace("id > 5 AND id < 3", condition))
+
+
+def test_what_could_come_of_an_event_is_looked_at_again_when_the_project_is_exchanged(tmp_path):
+    async def work(shop):
+        assert "warning" in (await shop.post("/events/never", {"id": 1, "on": True})).json()
+        (tmp_path / "eventwire.toml").write_text(PROJECT + NEVER.replace("id < 3", "id < 8"))
+        await shop.runner.reload()
+        assert "warning" not in (await shop.post("/events/never", {"id": 1, "on": True})).json()
+
+    served(tmp_path, work, project=PROJECT + NEVER)
+
+
+def test_a_webhook_whose_event_nothing_comes_of_says_so(tmp_path):
+    project = PROJECT + '[sources.hook]\nkind = "token"\nevent = "nothing"\n'
+
+    async def work(shop):
+        answer = await shop.post("/sources/hook", {"id": 1}, environment=None, authorization="Bearer t")
+        assert (answer.status_code, "has no action" in answer.json()["warning"]) == (202, True)
+
+    served(tmp_path, work, project=project, environ={"EVENTWIRE_HOOK_TEST_TOKEN": "t"})
+
+
 @pytest.mark.parametrize(
     ("path", "body", "headers", "status", "kind", "words"),
     [

@@ -69,6 +69,13 @@ def check_condition(condition: Condition, model: Model) -> list[Finding]:
     return [*findings, *condition.warnings]
 
 
+def can_hold(condition: Condition, model: Model) -> bool:
+    """Whether some event of a model may make a condition true; False where it is certain that none can."""
+    from eventwire.language.satisfiability import never_holds
+
+    return not never_holds(condition.expression, model)
+
+
 def compile_condition(
     condition: Condition, model: Model | None = None
 ) -> Callable[[Mapping[str, Any], Mapping[str, Any]], bool]:

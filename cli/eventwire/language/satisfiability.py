@@ -143,6 +143,11 @@ def find_decided(tree: Expression, model: Model, text: str) -> list[Finding]:
     return list(_Decisions(model, text).look_at(tree))
 
 
+def never_holds(tree: Expression, model: Model) -> bool:
+    """Whether it is certain that no event can make a condition true."""
+    return _may_be_decided(tree, model) and AllowedReader(model).contradiction(tree, negated=False) is not None
+
+
 def _may_be_decided(tree: Expression, model: Model) -> bool:
     """Whether looking closer can find anything: loading ten thousand filters must not take longer for it."""
     seen: set[Key] = set()

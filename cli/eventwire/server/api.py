@@ -23,6 +23,7 @@ from eventwire.project.sources import KINDS
 from eventwire.server import cloud_events
 from eventwire.server.asyncapi import asyncapi
 from eventwire.server.bodies import LIMIT_BYTES
+from eventwire.server.consumers import Consumers
 from eventwire.server.controls import one_line
 from eventwire.server.keys import ApiKey, bearer_key, check_key
 from eventwire.server.log_body import payload_of, read_log
@@ -49,6 +50,7 @@ class Api:
         """`max_per_second` bounds the requests of each key; None does not."""
         self.runner = runner
         self._rates = Rates(max_per_second) if max_per_second else None
+        self._consumers = Consumers()
         self._keys: dict[str, tuple[ApiKey, float]] = {}
         self._routes: Sequence[tuple[str, str, Handler]] = (
             ("POST", "/events/", self.one_event),
@@ -218,13 +220,9 @@ class Api:
         return json_answer(201, self.noted(record.document(), accepted), {"location": f"/runs/{record.id}"})
 
     def noted(self, document: dict[str, Any], accepted: Accepted) -> dict[str, Any]:
-        """A document that says so where no filter has an action that could ever consume the event."""
-        name = accepted.run.event
-        if name in self.runner.events_without_actions:
-            document["warning"] = (
-                f'The event "{name}" has no action, so nothing comes of it. Add one with: eventwire add:action {name}'
-            )
-        return document
+        """A document that says so where no filter could ever consume the event."""
+        warning = self._consumers.warning(self.runner.project, accepted.run.event)
+        return document if warning is None else {**document, "warning": warning}
 
     # What came of them
 
@@ -282,7 +280,7 @@ class Api:
             store.claim_id(name, received.id, time.time(), KEEP_SECONDS)
         if accepted.first is not None:
             return json_answer(200, {"raised": None, "why": "duplicate"})
-        return json_answer(202, {"raised": received.event.name, "id": accepted.id})
+        return json_answer(202, self.noted({"raised": received.event.name, "id": accepted.id}, accepted))
 
     # Documents
 

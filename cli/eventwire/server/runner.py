@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -112,7 +112,6 @@ class Runner:
         """Why the project's file, as it is now, is not what is served."""
         self.pipelines = self._make_pipelines(self.project)
         self.source_plans = self._plan_sources(self.project)
-        self.events_without_actions = events_without_actions(self.project)
         self.under_way = 0
         """How many events are being accepted, or have not ended."""
         self._in_use: set[Pipeline] = set(self.pipelines.values())
@@ -391,7 +390,6 @@ class Runner:
         self.project, self.warning = project, None
         self.pipelines = self._make_pipelines(project)
         self.source_plans = self._plan_sources(project)
-        self.events_without_actions = events_without_actions(project)
         self._start_sources()
         self.tell(f"{PROJECT_FILE} has changed; the project is served as it is now.")
         self.feed.publish(Change("reloaded", "", "", ""))
@@ -467,8 +465,3 @@ def is_stopping() -> Refusal:
         next_step="Send it again in a moment, with the same Idempotency-Key where it has one.",
         headers={"retry-after": "1", "connection": "close"},
     )
-
-
-def events_without_actions(project: Project) -> Collection[str]:
-    """The events of which nothing could ever come."""
-    return {name for name, event in project.events.items() if not any(each.actions for each in event.filters.values())}
