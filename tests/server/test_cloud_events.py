@@ -12,7 +12,7 @@ from cloudevents.core.v1.event import CloudEvent
 
 from eventwire.errors import CredentialError, PayloadError
 from eventwire.server.bodies import UnreadableBody
-from eventwire.server.cloud_events import BATCHED, STRUCTURED, name_of, read_events
+from eventwire.server.cloud_events import BATCHED, STRUCTURED, name_of, names_of, read_events
 from eventwire.server.keys import KeyRefused
 from eventwire.server.problems import MEDIA_TYPE, Refusal, problem_of, problem_schema
 from eventwire.server.request_headers import read_idempotency_key, read_preferences
@@ -64,6 +64,13 @@ def test_binary():
     }
     (event,) = read_events(headers, b'{"id": 7}')
     assert (event.payload, event.subject, event.extensions) == ({"id": 7}, "Euro \u20ac \U0001f600", {"actions": "[]"})
+
+
+def test_binary_without_data():
+    headers = {"ce-specversion": "1.0", "ce-id": "A234", "ce-source": "/shop", "ce-type": "order-paid"}
+    assert read_events(headers, b"")[0].payload == {}
+    with pytest.raises(PayloadError, match="empty"):
+        read_events({**headers, "content-type": "application/json"}, b"")
 
 
 def test_batch():
@@ -163,6 +170,23 @@ def test_the_event_that_a_type_means():
     assert (raised.value.code, raised.value.next_step) == ("not-found", "Did you mean order-paid?")
     with pytest.raises(Refusal, match="does not say which event"):
         name_of(read_events({}, b"{}")[0], ["order-paid"])
+
+
+def test_every_type_of_a_batch_that_means_no_event_is_named():
+    kinds = ["order-payed", "order-paid", "com.shop.other", "nothing"]
+    events = structured([{**EVENT, "type": each, "id": each} for each in kinds], BATCHED)
+    known = ["order-paid", "other"]
+    assert names_of(events[1:3], known) == ["order-paid", "other"]
+    with pytest.raises(Refusal) as raised:
+        names_of(events, known)
+    assert (raised.value.code, raised.value.next_step) == ("not-found", "Did you mean order-paid?")
+    assert dict(raised.value.violations) == {
+        "[0].type": 'There is no event "order-payed".',
+        "[3].type": 'There is no event "nothing".',
+    }
+    with pytest.raises(Refusal) as raised:
+        names_of(events[1:], known, "order-paid")
+    assert [path for path, _ in raised.value.violations] == ["[1].type", "[2].type"]
 
 
 @pytest.mark.parametrize(

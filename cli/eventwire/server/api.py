@@ -115,21 +115,15 @@ class Api:
             events = [self.read_plain(body)]
         else:
             events = cloud_events.read_events(headers, body)
-        for event in events:
-            if event.type is not None and cloud_events.name_of(event, self.runner.project.events) != name:
-                raise Refusal(
-                    "bad-request",
-                    f"The event's type is {event.type}, and it was sent to /events/{name}.",
-                    next_step="Send it to /events, or to the address of its own name.",
-                )
-        return await self.take(request, key, [(name, each) for each in events])
+        names = cloud_events.names_of(events, self.runner.project.events, name)
+        return await self.take(request, key, list(zip(names, events, strict=True)))
 
     async def any_event(self, request: Request, rest: str) -> Answer:
         """`POST /events`: CloudEvents, whose type says which event each is."""
         key = self.check_key(request)
         events = cloud_events.read_events(request.headers, await request.body(LIMIT_BYTES))
-        known = self.runner.project.events
-        return await self.take(request, key, [(cloud_events.name_of(each, known), each) for each in events])
+        names = cloud_events.names_of(events, self.runner.project.events)
+        return await self.take(request, key, list(zip(names, events, strict=True)))
 
     async def take(
         self, request: Request, key: ApiKey, events: Sequence[tuple[str, cloud_events.IncomingEvent]]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -150,7 +150,8 @@ def read_binary(headers: Mapping[str, str], body: bytes, kind: str, limit_bytes:
     violations += [(f"ce-{path}", sentence) for path, sentence in check_attributes(attributes, "")]
     if violations:
         raise no_cloud_event(violations)
-    return event_of(attributes, read_data(body, kind, limit_bytes))
+    # an event need not have data, and then there is neither a body nor its type
+    return event_of(attributes, read_data(body, kind, limit_bytes) if body or kind else {})
 
 
 def decode_header(value: str) -> str:
@@ -240,25 +241,52 @@ def no_cloud_event(violations: Violations) -> Refusal:
     )
 
 
-def name_of(event: IncomingEvent, events: Iterable[str]) -> str:
-    """The project's event that a CloudEvent's type means: its name, also behind a domain (`com.shop.order-paid`). Raises
-    Refusal where there is none.
+def names_of(events: Sequence[IncomingEvent], known: Collection[str], expected: str | None = None) -> list[str]:
+    """The project's event that each type means. Raises Refusal, naming every one that means none, or another than the one that
+    the address says (`expected`).
     """
-    known = set(events)
+    names: list[str] = []
+    refusals: list[tuple[int, Refusal]] = []
+    for position, event in enumerate(events):
+        try:
+            names.append(name_of(event, known, expected))
+        except Refusal as refusal:
+            refusals.append((position, refusal))
+    if not refusals:
+        return names
+    _, first = refusals[0]
+    if len(events) == 1:
+        raise first
+    violations = [(f"[{position}].type", each.message) for position, each in refusals]
+    raise Refusal(first.code, first.message, next_step=first.next_step, violations=violations)
+
+
+def name_of(event: IncomingEvent, known: Collection[str], expected: str | None = None) -> str:
+    """The project's event that a CloudEvent's type means: its name, also behind a domain (`com.shop.order-paid`); of a plain
+    payload, the one that its address says. Raises Refusal where there is none, or where it is another than the expected one.
+    """
     kind = event.type
+    if kind is None and expected is not None:
+        return expected
     if kind is None:
         raise Refusal(
             "bad-request",
             "A plain payload does not say which event it is.",
             next_step="Send it to /events/NAME, or as a CloudEvent with a type.",
         )
-    for name in (kind, kind.rpartition(".")[2]):
-        if name in known:
-            return name
-    hint = did_you_mean(kind.rpartition(".")[2], known)
-    raise Refusal(
-        "not-found", f'There is no event "{kind[:100]}".', next_step=hint or "See the events with: eventwire list"
-    )
+    found = next((name for name in (kind, kind.rpartition(".")[2]) if name in known), None)
+    if found is None:
+        hint = did_you_mean(kind.rpartition(".")[2], known)
+        raise Refusal(
+            "not-found", f'There is no event "{kind[:100]}".', next_step=hint or "See the events with: eventwire list"
+        )
+    if expected is not None and found != expected:
+        raise Refusal(
+            "bad-request",
+            f"The event's type is {kind}, and it was sent to /events/{expected}.",
+            next_step="Send it to /events, or to the address of its own name.",
+        )
+    return found
 
 
 def join(at: str, name: str) -> str:
