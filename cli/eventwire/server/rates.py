@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from eventwire.server.problems import Refusal
 
 MOST_KEYS = 100_000
@@ -21,12 +23,12 @@ class Rates:
         left, at = self._buckets.get(key, (self._room, now))
         left = min(self._room, left + (now - at) * self._per_second)
         if left < 1.0:
-            wait = (1.0 - left) / self._per_second
+            wait = ceil((1.0 - left) / self._per_second)
             raise Refusal(
                 "too-many-requests",
                 f"This key sends more than {self._per_second:g} requests a second.",
-                next_step=f"Send it again in {max(1, round(wait))} s.",
-                headers={"retry-after": str(max(1, round(wait)))},
+                next_step=f"Send it again in {wait} s.",
+                headers={"retry-after": str(wait)},
             )
         if len(self._buckets) >= MOST_KEYS:
             self._buckets.clear()

@@ -10,7 +10,6 @@ from eventwire.language.lazy_pattern import lazy_pattern
 from eventwire.server.problems import Refusal
 
 LONGEST_KEY = 255
-LONGEST_WAIT_SECONDS = 300.0
 
 _PREFERENCE = lazy_pattern(
     r"""[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[!#$%&'*+.^_`|~0-9A-Za-z:/-]*))?"""
@@ -23,8 +22,6 @@ class Preferences(Struct, frozen=True):
     """What a request would rather have. What is not understood is passed over, as RFC 7240 says."""
 
     respond_async: bool = False
-    wait_seconds: float | None = None
-    """How long it would wait for an answer at the most."""
 
     @property
     def applied(self) -> str | None:
@@ -40,14 +37,7 @@ def read_preferences(values: Sequence[str]) -> Preferences:
         while position < len(value) and (match := _PREFERENCE.match(value, position)):
             found.setdefault(match[1].lower(), unquoted(match[2] or ""))
             position = match.end()
-    return Preferences(found.get("respond-async") == "", wait_of(found.get("wait")))
-
-
-def wait_of(text: str | None) -> float | None:
-    """A number of seconds, within reason; None where it is none."""
-    if text is None or not (text.isascii() and text.isdigit() and len(text) < 10):
-        return None
-    return min(float(text), LONGEST_WAIT_SECONDS)
+    return Preferences(found.get("respond-async") == "")
 
 
 def read_idempotency_key(values: Sequence[str]) -> str | None:
