@@ -467,7 +467,11 @@ def test_a_body_of_a_hundred_megabytes_is_refused_before_it_is_read(tmp_path):
 def test_requests_that_want_to_be_read_otherwise(tmp_path, request_bytes, status):
     folder = project(tmp_path)
     with Server(folder) as server:
-        assert server.talk(request_bytes).startswith(f"HTTP/1.1 {status}".encode())
+        head, _, body = server.talk(request_bytes).partition(b"\r\n\r\n")
+        assert head.startswith(f"HTTP/1.1 {status}".encode())
+        if status != 421:  # which is the pages' own answer
+            assert b"application/problem+json" in head
+            assert json.loads(body)["status"] == status
         assert lines(folder) == []
         assert "\x1b" not in server.said
         assert "Traceback" not in server.said

@@ -38,9 +38,10 @@ PROBLEMS: Mapping[int, str] = {
     415: "The content type or encoding is not known.",
     422: "The payload does not fit the event's model, or the idempotency key was used with another payload.",
     429: "There are too many requests; Retry-After says when to try again.",
+    431: "The headers are too large.",
     503: "It cannot be taken at this moment.",
 }
-ACCEPTING = (400, 401, 404, 413, 415, 422, 429, 503)
+ACCEPTING = (400, 401, 404, 413, 415, 422, 429, 431, 503)
 ATTRIBUTES = ("specversion", "id", "source", "type", "time")
 """Of CloudEvents: in the binary mode each is a header. Further ones, and extensions, may be there too."""
 
@@ -197,7 +198,7 @@ def one_run() -> Schema:
         "parameters": [{"$ref": "#/components/parameters/run"}],
         "responses": {
             "200": answer("The run as it is by now.", {"$ref": "#/components/schemas/Run"}),
-            **problems(401, 404, 429, 503),
+            **problems(400, 401, 404, 429, 431, 503),
         },
     }
 
@@ -213,7 +214,7 @@ def log(name: str) -> Schema:
         "requestBody": body({"application/json": entry, "text/plain": text}),
         "responses": {
             "201": answer("It is in the timeline.", {"$ref": "#/components/schemas/Accepted"}),
-            **problems(400, 401, 413, 415, 422, 429, 503),
+            **problems(400, 401, 413, 415, 422, 429, 431, 503),
         },
     }
 

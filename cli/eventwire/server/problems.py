@@ -31,6 +31,7 @@ TITLES: Mapping[str, tuple[int, str]] = {
     "conflict": (409, "It is in conflict with what happened before"),
     "gone": (410, "It can no longer be done"),
     "too-many-requests": (429, "There are too many requests"),
+    "head-too-large": (431, "The headers are too large"),
     "bug": (500, "eventwire failed"),
     "credential": (503, "A credential is missing"),
     "journal": (503, "The journal cannot be written"),

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, cast
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from eventwire.server.fast_path import BEGINS, FastPath
+from eventwire.server.problems import Refusal, problem_of
 from eventwire.server.requests import Answer
 
 MOST_HEAD_BYTES = 65_536
@@ -17,7 +18,6 @@ MOST_HEAD_BYTES = 65_536
 MOST_SECONDS = 60.0
 """So long a request may take to arrive, from its first byte, or from the connection on, to its last."""
 LOOK_SECONDS = 5.0
-TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 END_OF_HEAD = b"\r\n\r\n"
 
 
@@ -59,8 +59,20 @@ class Protocol(HttpToolsProtocol):
         # what came with the end of the request before is little more than one reading of the socket
         self.head_bytes += len(data) if self.is_still_the_same else 0
         if self.head_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
-            self.transport.write(TOO_LARGE)
-            self.transport.close()
+            self.refuse("head-too-large", f"The request's line and headers are longer than {MOST_HEAD_BYTES:,} bytes.")
+
+    def send_400_response(self, msg: str) -> None:
+        """What uvicorn calls where the bytes are no request."""
+        self.refuse("bad-request", "What was sent is no request of HTTP/1.1.")
+
+    def refuse(self, code: str, sentence: str) -> None:
+        """Answer what does not get as far as the application with a problem document, and end the connection."""
+        problem = problem_of(Refusal(code, sentence))
+        body = problem.encode()
+        headers = {**problem.headers, "content-length": str(len(body)), "connection": "close"}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        self.transport.write(STATUS_LINE[problem.status] + lines.encode() + b"\r\n" + body)
+        self.transport.close()
 
     # The fast path
 
