@@ -145,6 +145,69 @@ def test_send_with_a_test_and_a_live_key_and_look_at_the_run(tmp_path):
     assert test not in server.said
 
 
+def test_a_test_key_never_gets_at_live_however_it_asks(tmp_path):
+    folder = project(tmp_path, LINES + '[events.log]\nmodel = { name = "string" }\n')
+    key = make_key(folder)
+    live = key.replace("ew_test_", "ew_live_")
+    with Server(folder) as server:
+        for path, headers in (
+            ("/events/e?environment=live", {}),
+            ("/events/e", {"environment": "live", "x_environment": "live", "eventwire_environment": "live"}),
+            (
+                "/events/e",
+                {"ce_specversion": "1.0", "ce_id": "1", "ce_source": "/x", "ce_type": "e", "ce_environment": "live"},
+            ),
+            ("/api/v1/log", {}),
+        ):
+            answer = server.post(path, {"id": 1, "name": "x", "test": False, "environment": "live"}, key, **headers)
+            assert answer.status_code == 201, answer.text
+            assert server.get(f"/runs/{answer.json()['id']}", key).json()["environment"] == "test"
+        for path in ("/events/e", "/api/v1/log"):
+            refused = server.post(path, {"id": 2, "name": "x"}, live)
+            assert (refused.status_code, "checksum" in refused.json()["detail"]) == (401, True)
+        assert server.stop() == 0
+    assert (lines(folder), lines(folder, "out-live")) == ([1, 1, 1], [])
+
+
+def test_keys_of_every_kind_are_told_apart_and_rotated_while_the_server_runs(tmp_path):
+    from eventwire.project.locate import state_folder
+    from eventwire.server.keys import add_key
+    from eventwire.server.keys import make_key as unknown_key
+    from eventwire.server.store import Store
+
+    folder = project(tmp_path)
+    old = make_key(folder, name="old")
+    with Store(state_folder(folder)) as store:
+        soon = add_key(store, "soon", "test", expires_in_days=4 / 86_400)
+    with Server(folder) as server:
+
+        def used(name):
+            listed = process("list", "keys", "--json", folder=folder).document
+            return next(each["last_used_at"] for each in listed["keys"] if each["name"] == name)
+
+        def refusal(key):
+            answer = server.post("/events/e", {"id": 9}, key)
+            return (answer.status_code, answer.json().get("detail"))
+
+        assert used("old") is None
+        assert server.post("/events/e", {"id": 1}, old).status_code == 201
+        assert server.post("/events/e", {"id": 2}, soon).status_code == 201
+        assert used("old") > time.time() - 60
+        new = make_key(folder, name="new")
+        assert server.post("/events/e", {"id": 3}, new).status_code == 201
+        assert process("remove:key", "old", "--yes", folder=folder).exit_code == 0
+        until(lambda: refusal(old) == (401, 'The key "old" has been removed.'), seconds=5)
+        until(lambda: refusal(soon) == (401, 'The key "soon" has expired.'), seconds=10)
+        assert refusal(unknown_key("test")) == (401, "The key is not known here.")
+        assert refusal(new[:-1]) == (401, "The key is not whole: its checksum is wrong.")
+        assert refusal("hello") == (401, "What was sent is no key of eventwire's.")
+        assert refusal(None) == (401, "The request has no key.")
+        assert server.post("/events/e", {"id": 4}, new).status_code == 201
+        assert server.stop() == 0
+        assert not any(each in server.said for each in (old, new, soon))
+    assert [each for each in lines(folder) if each != 9] == [1, 2, 3, 4]
+
+
 # Crashes
 
 
