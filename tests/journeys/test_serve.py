@@ -540,6 +540,30 @@ def test_requests_that_want_to_be_read_otherwise(tmp_path, request_bytes, status
         assert "Traceback" not in server.said
 
 
+def test_requests_that_are_sent_at_once_are_answered_in_order_whatever_is_in_their_bodies(tmp_path):
+    folder = project(tmp_path)
+    key = make_key(folder)
+    with Server(folder) as server:
+        inner = (head(key, 9).decode() + '{"id": 99}').replace('"', "'").replace("\r\n", "\\r\\n")
+        asked = []
+        for number, length in enumerate([0, 700_000, 10, 300_000, 0, 70_000]):
+            text = (inner * (1 + length // len(inner)))[:length]
+            body = json.dumps({"id": number if length != 10 else "x", "text": text}).encode()
+            asked.append(head(key, len(body)) + body)
+        wrong = head(key[:-1], 8) + b'{"id":98}'[:8]
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+            sending = Thread(target=connection.sendall, args=(b"".join([*asked, wrong, asked[0]]),))
+            sending.start()
+            got = b""
+            while got.count(b"HTTP/1.1 ") < 8 and (more := connection.recv(65536)):
+                got += more
+            sending.join()
+        statuses = [int(each[:3]) for each in got.split(b"HTTP/1.1 ")[1:]]
+        assert statuses == [201, 201, 422, 201, 201, 201, 401, 201]
+        assert server.stop() == 0
+    assert lines(folder) == [0, 1, 3, 4, 5, 0]
+
+
 def test_a_header_cannot_be_smuggled_into_an_answer(tmp_path):
     folder = project(tmp_path)
     key = make_key(folder)
