@@ -225,6 +225,8 @@ def test_every_violation_is_listed(tmp_path):
     async def work(shop):
         problem = (await shop.post("/events/order", {"id": "x", "total": []})).json()
         assert {each["path"] for each in problem["errors"]} == {"id", "total"}
+        assert problem["detail"] == 'The payload does not fit the model of the event "order".'
+        assert problem["next_step"] == "See the model with: eventwire show order"
 
     served(tmp_path, work)
 

@@ -137,7 +137,7 @@ class Api:
                 "One Idempotency-Key cannot stand for several events.",
                 next_step="Leave it out: each event's source and id are its key.",
             )
-        prepared = self.prepare_all(events, key, idempotency_key, is_batch)
+        prepared = self.prepare_all(events, key) if is_batch else [self.prepare(*events[0], key, idempotency_key)]
         accepted = await self.runner.admit_all(prepared) if is_batch else [await self.runner.admit(prepared[0])]
         prefer = request.all(b"prefer")
         if prefer and (preferences := read_preferences(prefer)).respond_async:
@@ -147,20 +147,12 @@ class Api:
             return self.answer_accepted(accepted, is_batch, headers)
         return await self.answer_ended(accepted, is_batch)
 
-    def prepare_all(
-        self,
-        events: Sequence[tuple[str, cloud_events.IncomingEvent]],
-        key: ApiKey,
-        idempotency_key: str | None,
-        is_batch: bool,
-    ) -> list[Prepared]:
-        """Validate and match every event. Raises PayloadError with all violations of all of them."""
-        if not is_batch:
-            return [self.prepare(*events[0], key, idempotency_key)]
+    def prepare_all(self, events: Sequence[tuple[str, cloud_events.IncomingEvent]], key: ApiKey) -> list[Prepared]:
+        """Validate and match every event of a batch. Raises PayloadError with all violations of all of them."""
         prepared, violations, message = [], [], ""
         for position, (name, event) in enumerate(events):
             try:
-                prepared.append(self.prepare(name, event, key, idempotency_key))
+                prepared.append(self.prepare(name, event, key, None))
             except PayloadError as error:
                 message = message or error.message
                 violations += [(f"[{position}].data.{path}", sentence) for path, sentence in error.violations]

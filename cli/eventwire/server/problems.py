@@ -98,7 +98,9 @@ def problem_of(error: Exception, instance: str | None = None) -> Problem:
     headers = dict(getattr(error, "headers", {}))
     if status == 401:
         headers.setdefault("www-authenticate", 'Bearer realm="eventwire"')
-    return make(status, error.code, error.message, error.next_step, violations, instance, headers)
+    # a colon leads to what is listed below it in a terminal; here it is listed in `errors`
+    detail = f"{error.message[:-1]}." if error.message.endswith(":") else error.message
+    return make(status, error.code, detail, error.next_step, violations, instance, headers)
 
 
 def make(
