@@ -392,6 +392,28 @@ def test_the_project_is_exchanged_when_its_file_changes_and_kept_when_that_is_wr
     assert "served as it is now" in told[1]
 
 
+def test_the_project_is_exchanged_when_a_schema_that_it_names_changes(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "LOOK_SECONDS", 0.01)
+    told = []
+    schema = tmp_path / "order.json"
+    schema.write_text('{"type": "object", "properties": {"id": {"type": "integer"}}}')
+
+    async def work(shop):
+        (tmp_path / "eventwire.toml").write_text(PROJECT + '[events.by-schema]\nschema = "order.json"\n')
+        await until(lambda: told)
+        assert (await shop.post("/events/by-schema", {"id": "x"})).status_code == 422
+        schema.write_text("{")
+        await until(lambda: shop.runner.warning is not None)
+        assert (await shop.post("/events/by-schema", {"id": 1})).status_code == 201
+        schema.write_text('{"type": "object", "properties": {"id": {"type": "string"}}}')
+        await until(lambda: len(told) > 2)
+        assert (await shop.post("/events/by-schema", {"id": "x"})).status_code == 201
+        await asyncio.sleep(0.1)
+
+    served(tmp_path, work, told=told)
+    assert ["goes on as it was" in each for each in told] == [False, True, False]
+
+
 def test_a_run_that_is_under_way_ends_as_it_began_when_the_project_is_exchanged(tmp_path):
     async def work(shop):
         from eventwire.engine.run import IncomingEvent

@@ -154,6 +154,11 @@ class Project(Struct, frozen=True):
     """For how many days the journal keeps a run that is over; None keeps it for ever."""
     sources: Mapping[str, Source] = {}
 
+    def files(self) -> list[Path]:
+        """What the project is read from: its own file, and the JSON Schemas that it names."""
+        schemas = [each.get("schema") for each in self.document.data.get("events", {}).values()]
+        return [self.document.path, *(self.folder / each for each in schemas if isinstance(each, str))]
+
     def actions(self) -> list[Action]:
         """Every action of every event, in the order of the file."""
         filters = [each for event in self.events.values() for each in event.filters.values()]

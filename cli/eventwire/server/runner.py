@@ -120,7 +120,7 @@ class Runner:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._source_tasks: list[asyncio.Task[Any]] = []
         self._recovering: set[str] = set()
-        self._stamp = self._stamp_of_file()
+        self._stamps = self._stamps_of_files()
 
     def start(self) -> None:
         """Begin with what goes on by itself: what was left over, sources, retention, and looking at the file."""
@@ -366,10 +366,11 @@ class Runner:
     async def _watch_file(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            stamp = self._stamp_of_file()
-            if stamp != self._stamp:
-                self._stamp = stamp
+            stamps = self._stamps_of_files()
+            if stamps != self._stamps:
                 await self.reload()
+                # what changes while it is read is read again; what it names only now is new
+                self._stamps = {path: stamps.get(path, now) for path, now in self._stamps_of_files().items()}
 
     # The project's file
 
@@ -386,10 +387,9 @@ class Runner:
             self.tell(f"{PROJECT_FILE} has changed and is wrong; the project goes on as it was.\n{error}")
             self.feed.publish(Change("reloaded", "", "", ""))
             return
-        before = self.pipelines
+        before, pipelines, source_plans = self.pipelines, self._make_pipelines(project), self._plan_sources(project)
         self.project, self.warning = project, None
-        self.pipelines = self._make_pipelines(project)
-        self.source_plans = self._plan_sources(project)
+        self.pipelines, self.source_plans = pipelines, source_plans
         self._start_sources()
         self.tell(f"{PROJECT_FILE} has changed; the project is served as it is now.")
         self.feed.publish(Change("reloaded", "", "", ""))
@@ -436,12 +436,9 @@ class Runner:
         except CredentialError as error:
             self.tell(f"The source {plan.source.name} refuses every request until it has its secret. {error}")
 
-    def _stamp_of_file(self) -> tuple[int, int] | None:
-        try:
-            found = (self.folder / PROJECT_FILE).stat()
-        except OSError:
-            return None
-        return found.st_mtime_ns, found.st_size
+    def _stamps_of_files(self) -> dict[Path, tuple[int, int] | None]:
+        """What tells each of the project's files from what it was; None for one that is not there."""
+        return {each: stamp_of(each) for each in self.project.files()}
 
     def keep(self, work: Coroutine[Any, Any, Result], name: str) -> asyncio.Task[Result]:
         """Let something go on in the background; what fails with a bug is told, where nobody waits for it."""
@@ -465,3 +462,12 @@ def is_stopping() -> Refusal:
         next_step="Send it again in a moment, with the same Idempotency-Key where it has one.",
         headers={"retry-after": "1", "connection": "close"},
     )
+
+
+def stamp_of(path: Path) -> tuple[int, int] | None:
+    """When a file was written, and how long it is; None where it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
