@@ -353,6 +353,20 @@ def test_the_documents_describe_the_project(tmp_path):
     served(tmp_path, work)
 
 
+@pytest.mark.parametrize("path", ["/openapi.json", "/asyncapi.json"])
+def test_sample_payloads_are_in_the_documents_for_whoever_has_a_key(tmp_path, path):
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "samples" / "order.json").write_text('{"id": 7, "total": 129.97}')
+
+    async def work(shop):
+        assert "129.97" in (await shop.get(path)).text
+        for headers in ({}, {"authorization": "Bearer ew_test_wrong"}):
+            answer = await shop.client.get(path, headers=headers)
+            assert (answer.status_code, "129.97" in answer.text, "/events/order" in answer.text) == (200, False, True)
+
+    served(tmp_path, work)
+
+
 def test_what_a_crash_left_over_is_brought_to_its_end(tmp_path):
     from eventwire.engine.run import IncomingEvent
 

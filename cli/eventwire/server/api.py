@@ -25,7 +25,7 @@ from eventwire.server.asyncapi import asyncapi
 from eventwire.server.bodies import LIMIT_BYTES
 from eventwire.server.consumers import Consumers
 from eventwire.server.controls import one_line
-from eventwire.server.keys import ApiKey, bearer_key, check_key
+from eventwire.server.keys import ApiKey, KeyRefused, bearer_key, check_key
 from eventwire.server.log_body import payload_of, read_log
 from eventwire.server.openapi import openapi
 from eventwire.server.problems import Refusal, problem_of
@@ -272,17 +272,25 @@ class Api:
 
     async def openapi(self, request: Request, rest: str) -> Answer:
         """`GET /openapi.json`."""
-        return json_answer(200, openapi(self.runner.project, address_of(request)))
+        return json_answer(200, openapi(self.runner.project, address_of(request), samples=self.has_key(request)))
 
     async def asyncapi(self, request: Request, rest: str) -> Answer:
         """`GET /asyncapi.json`."""
-        return json_answer(200, asyncapi(self.runner.project, address_of(request)))
+        return json_answer(200, asyncapi(self.runner.project, address_of(request), samples=self.has_key(request)))
 
     # Who may
 
     def check_key(self, request: Request) -> ApiKey:
         """The key that a request brings. Raises KeyRefused, and Refusal where it comes too often."""
         return self.check_token(bearer_key(request.headers.get("authorization")))
+
+    def has_key(self, request: Request) -> bool:
+        """Whether a request brings a key that counts. Raises Refusal where it comes too often."""
+        try:
+            self.check_key(request)
+        except KeyRefused:
+            return False
+        return True
 
     def check_token(self, token: str | None) -> ApiKey:
         """Whose key a text is. Raises KeyRefused, and Refusal where it comes too often."""

@@ -16,8 +16,8 @@ Schema = dict[str, Any]
 BINDING = "0.3.0"
 
 
-def asyncapi(project: Project, server: str | None = None) -> Schema:
-    """The document. `server` is the address that events are sent to."""
+def asyncapi(project: Project, server: str | None = None, *, samples: bool = True) -> Schema:
+    """The document. `server` is the address that events are sent to; `samples` puts the sample payloads into it."""
     events = project.events.values()
     raised = raised_by(project)
     return {
@@ -35,7 +35,7 @@ def asyncapi(project: Project, server: str | None = None) -> Schema:
             **{f"raise-{name}": raising(name, causes) for name, causes in raised.items()},
         },
         "components": {
-            "messages": {each.name: message(project, each) for each in events},
+            "messages": {each.name: message(project, each, samples) for each in events},
             "schemas": {each.name: model_schema(each) for each in events},
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
@@ -60,9 +60,9 @@ def channel(event: Event) -> Schema:
     }
 
 
-def message(project: Project, event: Event) -> Schema:
+def message(project: Project, event: Event, samples: bool) -> Schema:
     """An event as it is sent."""
-    sample = read_sample(project.folder, event.name)
+    sample = read_sample(project.folder, event.name) if samples else None
     return {
         "name": event.name,
         **({"summary": event.description} if event.description else {}),

@@ -46,11 +46,11 @@ ATTRIBUTES = ("specversion", "id", "source", "type", "time")
 """Of CloudEvents: in the binary mode each is a header. Further ones, and extensions, may be there too."""
 
 
-def openapi(project: Project, server: str | None = None) -> Schema:
-    """The document. `server` is the address that it is served at."""
+def openapi(project: Project, server: str | None = None, *, samples: bool = True) -> Schema:
+    """The document. `server` is the address that it is served at; `samples` puts the sample payloads into it."""
     paths: Schema = {
         "/events": {"post": any_event(project)},
-        **{f"/events/{each.name}": {"post": one_event(project, each)} for each in project.events.values()},
+        **{f"/events/{each.name}": {"post": one_event(project, each, samples)} for each in project.events.values()},
         "/runs/{id}": {"get": one_run()},
         "/api/v1/log": {"post": log("log")},
         "/api/v1/ingest": {"post": log("ingest")},
@@ -155,12 +155,12 @@ def moved(node: Any, at: str) -> Any:
     }
 
 
-def one_event(project: Project, event: Event) -> Schema:
+def one_event(project: Project, event: Event, samples: bool) -> Schema:
     """Sending one event, whose name the address says."""
     reference = {"$ref": f"#/components/schemas/{event.name}"}
     structured = {"allOf": [{"$ref": "#/components/schemas/CloudEvent"}, {"properties": {"data": reference}}]}
     batch = {"type": "array", "items": structured, "maxItems": MOST_IN_BATCH}
-    sample = read_sample(project.folder, event.name)
+    sample = read_sample(project.folder, event.name) if samples else None
     plain: Schema = {"schema": reference} | ({"example": sample} if sample is not None else {})
     return {
         "operationId": f"send-{event.name}",
