@@ -136,6 +136,17 @@ def test_a_redirect_is_not_followed(store, server):
     assert [request.path for request in server.received] == ["/here"]
 
 
+@pytest.mark.parametrize(
+    "location", ["javascript:alert(1)//x", "http://[", "//:x", "http://a\x01b/", "http://" + "a" * 70_000]
+)
+def test_a_redirect_that_leads_nowhere_is_an_answer_all_the_same(store, server, location):
+    server.answers = [(302, {"location": location}, "moved")]
+    pressed = push(store, button_for(server.url))
+    assert (pressed.state, pressed.status, pressed.answer) == ("failed", 302, "moved"), pressed.error
+    assert "It points to" in pressed.error
+    assert len(server.received) == 1
+
+
 def test_it_expires(store, server):
     button = button_for(server.url, expire_in_minutes=2)
     assert button_state(store, EVENT, button, NOW + 59) == "pressable"

@@ -193,6 +193,15 @@ def test_a_status_that_is_no_success_is_an_error_with_the_answer(server, status,
     assert len(server.received) == 1, "a redirect is not followed"
 
 
+@pytest.mark.parametrize("location", ["javascript:alert(1)//x", "http://[", "//:x"])
+def test_a_redirect_that_leads_nowhere_is_the_answer_that_it_is(server, location):
+    server.answers = [(302, {"location": location}, "moved")]
+    with pytest.raises(Rejected, match="answered 302: moved") as raised:
+        request({"url": f"{server.url}/"})
+    assert raised.value.response["headers"]["location"] == location
+    assert request({"url": f"{server.url}/", "expect": [302]})["status"] == 302
+
+
 def test_expect_says_what_counts_as_success(server):
     server.answers = [(404, {}, "gone")]
     assert request({"url": f"{server.url}/", "expect": [200, 404]})["body"] == "gone"

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from eventwire.errors import EventwireError, MissingExtra
 from eventwire.server.addresses import ForbiddenAddress, checked_addresses
+from eventwire.services.web import put_location_aside
 
 if TYPE_CHECKING:
     import httpx
@@ -76,7 +77,9 @@ async def send(
         # the certificate is checked for the name, the connection goes to the number
         targets = [(url.copy_with(host=each), {"sni_hostname": url.host}) for each in numbers]
         given["host"] = url.netloc.decode("ascii")
-    async with httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=None) as client:
+    async with httpx.AsyncClient(
+        trust_env=False, follow_redirects=False, timeout=None, event_hooks={"response": [put_location_aside]}
+    ) as client:
         for target, extensions in targets:
             try:
                 return await exchange(client, target, body, given, extensions)
@@ -100,7 +103,7 @@ async def exchange(
             if len(kept) >= ANSWER_BYTES:
                 break
     text = kept[:ANSWER_BYTES].decode("utf-8", "replace").replace("\0", "\ufffd")
-    return Answer(response.status_code, text, response.headers.get("location"))
+    return Answer(response.status_code, text, response.extensions["location"])
 
 
 def read_address(library: Any, address: str, trusted: bool) -> httpx.URL:

@@ -22,7 +22,7 @@ LONGEST_BODY = 64 * 1024
 MASK = "•••".encode()
 SHORTEST_SECRET = 6
 """What is shorter stands in answers that do not repeat it."""
-KEPT_HEADERS = ("content-type", "location", "retry-after", "x-request-id", "request-id")
+KEPT_HEADERS = ("content-type", "retry-after", "x-request-id", "request-id")
 # Statuses that may be different next time (RFC 9110, RFC 6585, RFC 8470).
 PASSING = (408, 425, 429, 500, 502, 503, 504)
 
@@ -96,7 +96,19 @@ def open_client(authorities: Sequence[bytes] = ()) -> httpx.AsyncClient:
     for each in authorities:
         builder = builder.add_root_certificate_pem(each)
     transport = HttpxTransport(builder.build())
-    return httpx.AsyncClient(transport=transport, headers={"user-agent": f"eventwire/{__version__}"}, timeout=None)
+    return httpx.AsyncClient(
+        transport=transport,
+        headers={"user-agent": f"eventwire/{__version__}"},
+        timeout=None,
+        event_hooks={"response": [put_location_aside]},
+    )
+
+
+async def put_location_aside(answer: httpx.Response) -> None:
+    """Move an answer's `Location` into its extensions: httpx reads where a redirect leads also when it is not followed, and
+    takes an answer whose `Location` is no address for a request that could not be sent.
+    """
+    answer.extensions["location"] = answer.headers.pop("location", None)
 
 
 async def call(
@@ -177,6 +189,8 @@ async def beginning_of(answer: httpx.Response) -> bytes:
 def response_of(web: Web, answer: httpx.Response, body: bytes) -> dict[str, Any]:
     """An answer as JSON data, cut where it is long."""
     headers = {name: web.masked_text(answer.headers[name]) for name in KEPT_HEADERS if name in answer.headers}
+    if (location := answer.extensions["location"]) is not None:
+        headers["location"] = web.masked_text(location)
     return {"status": answer.status_code, "headers": headers, "body": body_of(answer, web.masked(body))}
 
 
