@@ -478,6 +478,30 @@ def test_a_webhook_with_the_right_signature_raises_its_event_once(tmp_path):
     assert any("hooks refused a request" in line for line in told)
 
 
+def test_every_webhook_that_is_refused_is_told_in_a_line(tmp_path):
+    project = PROJECT + '[sources.hook]\nkind = "token"\nevent = "order"\nvalues = { id = "{body.id}" }\n'
+    told = []
+
+    async def work(shop):
+        for token, body, status in (
+            ("t", {"id": "x\n"}, 422),
+            ("t", {}, 422),
+            ("t", b"{", 400),
+            ("t", b" " * 1_100_000, 413),
+            ("wrong", {"id": 1}, 401),
+        ):
+            told.clear()
+            answer = await shop.post("/sources/hook", body, environment=None, authorization=f"Bearer {token}")
+            assert (answer.status_code, len(told)) == (status, 1), told
+            assert told[0].startswith("The source hook refused a request: ")
+            assert "\n" not in told[0]
+            for each in answer.json().get("errors", []):
+                assert f"{each['path']} " in told[0]
+        assert shop.runner.journal.recent(1) == []
+
+    served(tmp_path, work, project=project, environ={"EVENTWIRE_HOOK_TEST_TOKEN": "t"}, told=told)
+
+
 def test_a_file_in_a_watched_folder_raises_an_event_for_each_line(tmp_path):
     (tmp_path / "incoming").mkdir()
     (tmp_path / "incoming" / "a.ndjson").write_text('{"id": 1}\n{"id": "x"}\n{"id": 3}\n')

@@ -33,7 +33,7 @@ from eventwire.server.rates import Rates
 from eventwire.server.request_headers import read_idempotency_key, read_preferences
 from eventwire.server.requests import Answer, Receive, Request, Scope, Send, json_answer
 from eventwire.server.runner import Accepted, Prepared, Runner
-from eventwire.server.sources import KEEP_SECONDS
+from eventwire.server.sources import KEEP_SECONDS, SourcePlan
 from eventwire.server.sources import receive as receive_webhook
 
 KEY_SECONDS = 2.0
@@ -241,18 +241,23 @@ class Api:
     # Webhooks of others
 
     async def webhook(self, request: Request, name: str) -> Answer:
-        """`POST /sources/NAME`: a provider's webhook, whose signature is its key."""
+        """`POST /sources/NAME`: a provider's webhook, whose signature is its key. One that is refused is told here, too."""
         plan = self.runner.source_plans.get(name)
         if plan is None or not KINDS[plan.source.kind].is_webhook:
             raise Refusal("not-found", f'There is no webhook "{name[:64]}" here.')
-        body = await request.body(LIMIT_BYTES)
-        store, project = self.runner.store, self.runner.project
         try:
-            secrets = await asyncio.to_thread(find_source_secrets, plan.source, project.name, self.runner.environ)
-            received = receive_webhook(plan, secrets, store, request.headers, body, time.time())
+            return await self.receive(plan, request)
         except EventwireError as error:
-            self.runner.tell(one_line(f"The source {name} refused a request: {error.message}"))
+            wrong = "; ".join(f"{path} {sentence}" for path, sentence in getattr(error, "violations", ()))
+            self.runner.tell(one_line(f"The source {name} refused a request: {error.message} {wrong}".rstrip()))
             raise
+
+    async def receive(self, plan: SourcePlan, request: Request) -> Answer:
+        """Verify a webhook and raise its event. Raises EventwireError."""
+        body = await request.body(LIMIT_BYTES)
+        source, store, project = plan.source, self.runner.store, self.runner.project
+        secrets = await asyncio.to_thread(find_source_secrets, source, project.name, self.runner.environ)
+        received = receive_webhook(plan, secrets, store, request.headers, body, time.time())
         if received.answer is not None:
             return json_answer(200, received.answer)
         if received.event is None:
@@ -263,7 +268,7 @@ class Api:
             return json_answer(200, {"raised": None, "why": "duplicate"})
         # noted only now: an id that is noted, and whose event a crash kept out of the journal, would never be raised
         if received.id is not None:
-            store.claim_id(name, received.id, time.time(), KEEP_SECONDS)
+            store.claim_id(source.name, received.id, time.time(), KEEP_SECONDS)
         if accepted.first is not None:
             return json_answer(200, {"raised": None, "why": "duplicate"})
         return json_answer(202, self.noted({"raised": received.event.name, "id": accepted.id}, accepted))
