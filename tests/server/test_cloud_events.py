@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import suppress
 
 import pytest
 from cloudevents.core.bindings.http import to_binary, to_structured
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
+from hypothesis import given
+from hypothesis import strategies as st
 
-from eventwire.errors import CredentialError, PayloadError
+from eventwire.errors import CredentialError, EventwireError, PayloadError
 from eventwire.server.bodies import UnreadableBody
-from eventwire.server.cloud_events import BATCHED, STRUCTURED, name_of, names_of, read_events
+from eventwire.server.cloud_events import BATCHED, CONTEXT, STRUCTURED, name_of, names_of, read_events
 from eventwire.server.keys import KeyRefused
 from eventwire.server.problems import MEDIA_TYPE, Refusal, problem_of, problem_schema
 from eventwire.server.request_headers import read_idempotency_key, read_preferences
@@ -159,6 +162,28 @@ def test_what_cloudevents_own_sdk_sends_arrives():
         assert (read.id, read.source, read.type, read.subject) == ("A1", "/shop", "order-paid", "caf\u00e9 \u20ac")
         assert read.payload == {"id": 7, "name": "\u00e9"}
         assert read.extensions == {"compact": "yes"}
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+NAMES = (*CONTEXT, "data", "data_base64", "actions")
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), JSON | st.sampled_from(["1.0", "/x", "application/json", "{}"])))
+def test_any_document_is_an_event_or_is_refused(changes):
+    for document, kind in (({**EVENT, **changes}, STRUCTURED), ([EVENT, {**EVENT, **changes}], BATCHED)):
+        with suppress(EventwireError):
+            structured(document, kind)
+
+
+@given(st.dictionaries(st.sampled_from([f"ce-{name}" for name in NAMES]), st.text(st.characters(max_codepoint=255))))
+def test_any_headers_are_an_events_or_are_refused(headers):
+    given = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "/x", "ce-type": "x", **headers}
+    with suppress(EventwireError):
+        read_events(given, b"{}")
 
 
 def test_the_event_that_a_type_means():

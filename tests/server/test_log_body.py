@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from eventwire.errors import PayloadError
+from eventwire.errors import EventwireError, PayloadError
 from eventwire.server.bodies import UnreadableBody
 from eventwire.server.log_body import LogAction, LogEntry, Row, payload_of, read_actions, read_log, split_emoji
 from eventwire.server.problems import Refusal
@@ -156,6 +159,34 @@ def test_a_key_that_is_there_twice_is_named_where_it_stands():
     wrong = {**ACTION, "key": "other", "buttonText": "x" * 49}
     found = violations({"name": "x", "actions": [wrong, ACTION, ACTION]})
     assert set(found) == {"actions[0].buttonText", "actions[2].key"}
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+FIELDS = ("name", "avatar", "type", "content", "category", "notify", "test", "contextId", "contextStart", "actions")
+BUTTON = st.dictionaries(st.sampled_from(["key", "url", "buttonText", "external", "expireIn", "meta", "type"]), JSON)
+ROW = st.dictionaries(st.sampled_from(["type", "label", "content"]), JSON | st.sampled_from(["json", "image"]))
+
+
+@given(
+    st.dictionaries(st.sampled_from(FIELDS), JSON | st.sampled_from(["rows", "json", "image"])),
+    st.lists(JSON | BUTTON.map(lambda changes: {**ACTION, **changes}), max_size=3),
+    st.lists(JSON | ROW, max_size=3),
+)
+def test_any_document_is_an_entry_or_is_refused(body, actions, rows):
+    for document in (body, {**body, "actions": actions}, {**body, "type": "rows", "content": rows}):
+        with suppress(EventwireError):
+            payload_of(read(document))
+
+
+@given(st.binary())
+def test_any_bytes_are_an_entry_or_are_refused(body):
+    for kind in ("text/plain", "application/json"):
+        with suppress(EventwireError):
+            payload_of(read(body, kind))
 
 
 def test_an_entry_needs_something_to_say():

@@ -122,7 +122,8 @@ def data_of(document: Mapping[str, Any]) -> dict[str, Any]:
     if "data_base64" in document:
         return data_of_base64(document["data_base64"])
     data = document.get("data", {})
-    if not is_json(media_type(document.get("datacontenttype") or "application/json")):
+    kind = document.get("datacontenttype")
+    if isinstance(kind, str) and kind and not is_json(media_type(kind)):
         raise PayloadError("is not JSON, as datacontenttype says, and a payload is")
     if not isinstance(data, dict):
         raise PayloadError(f"is {describe_type(data)}, and a payload is an object")

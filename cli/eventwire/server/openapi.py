@@ -110,7 +110,8 @@ def parameters() -> Schema:
 def ce_header(name: str) -> Schema:
     """An attribute of a CloudEvent, as a header of its binary mode."""
     description = "Of a CloudEvent in its binary mode, whose payload is the body; left out otherwise."
-    return {"name": f"ce-{name}", "in": "header", "description": description, "schema": TEXT}
+    schema = {"const": "1.0"} if name == "specversion" else {"type": "string", "minLength": 1}
+    return {"name": f"ce-{name}", "in": "header", "description": description, "schema": schema}
 
 
 def schemas(project: Project) -> Schema:
