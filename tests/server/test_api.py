@@ -114,8 +114,10 @@ def test_a_batch_is_accepted_whole_or_not_at_all(tmp_path):
         assert answer.status_code == 422
         assert [each["path"] for each in answer.json()["errors"]] == ["[1].data.id", "[2].data.id"]
         assert len(shop.lines()) == 3
-        asynchronous = await shop.post("/events", batch[:1], content_type=kind, prefer="respond-async")
-        assert (asynchronous.status_code, len(asynchronous.json())) == (202, 1)
+        for written in (kind, "Application/CloudEvents-Batch+JSON; charset=utf-8"):
+            asynchronous = await shop.post("/events", batch[:1], content_type=written, prefer="respond-async")
+            assert (asynchronous.status_code, len(asynchronous.json())) == (202, 1)
+            assert isinstance(asynchronous.json(), list)
 
     served(tmp_path, work)
 

@@ -22,7 +22,7 @@ from eventwire.language.payloads import read_payload_text
 from eventwire.project.sources import KINDS
 from eventwire.server import cloud_events
 from eventwire.server.asyncapi import asyncapi
-from eventwire.server.bodies import LIMIT_BYTES
+from eventwire.server.bodies import LIMIT_BYTES, media_type
 from eventwire.server.consumers import Consumers
 from eventwire.server.controls import one_line
 from eventwire.server.keys import ApiKey, KeyRefused, bearer_key, check_key
@@ -130,7 +130,7 @@ class Api:
     ) -> Answer:
         """Accept events, all or none, and answer with what came of them, or at once where that is preferred."""
         idempotency_key = read_idempotency_key(request.all(b"idempotency-key")) if events else None
-        is_batch = len(events) != 1 or request.headers.get("content-type", "").startswith(cloud_events.BATCHED)
+        is_batch = len(events) != 1 or media_type(request.headers.get("content-type")) == cloud_events.BATCHED
         if idempotency_key is not None and is_batch:
             raise Refusal(
                 "bad-request",
