@@ -26,6 +26,7 @@ from eventwire.journal.identifiers import delivery_key, first_id, new_run_id
 from eventwire.journal.rows import AcceptedRun, EndedRun, FinishedDelivery, PlannedDelivery
 from eventwire.journal.statements import FINISH_DELIVERY, INSERT_DELIVERY, INSERT_RUN
 from eventwire.journal.store import Journal, open_database
+from tests.journal.writing import begin
 
 APPENDERS = 64
 RUNS_EACH = 150
@@ -138,7 +139,7 @@ def measure_journal(folder: Path) -> float:
     with journal_in(folder) as journal:
 
         async def write_one(run: str) -> None:
-            await journal.begin(accepted(run), planned(run))
+            await begin(journal, accepted(run), planned(run))
             first, last = finished(run)
             await asyncio.gather(journal.finish([first]), journal.finish([last], EndedRun(run, "succeeded", 3.25)))
 
@@ -213,7 +214,7 @@ def costs(journal: Journal) -> dict[str, float]:
         for _ in range(300):
             run = new_run_id()
             begun = time.perf_counter()
-            await journal.begin(accepted(run), planned(run))
+            await begin(journal, accepted(run), planned(run))
             await journal.finish(finished(run), EndedRun(run, "succeeded", 3.25))
             took.append(time.perf_counter() - begun)
         return median(took) * 1000

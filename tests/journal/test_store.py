@@ -18,6 +18,7 @@ from eventwire.journal.owners import is_alive
 from eventwire.journal.rows import AcceptedRun, EndedRun, FinishedDelivery, PlannedDelivery
 from eventwire.journal.schema import APPLICATION_ID, MIGRATIONS
 from eventwire.journal.store import Journal, JournalError, KeyTaken
+from tests.journal.writing import begin
 
 
 def accepted(run: str, *, key: str | None = None, received_at: float = 1.0) -> AcceptedRun:
@@ -49,17 +50,17 @@ def journal(tmp_path: Path):
 
 
 def test_a_run_is_in_the_file_before_begin_returns(journal):
-    async def begin():
-        await journal.begin(accepted("r1"), [planned("r1")])
+    async def work():
+        await begin(journal, accepted("r1"), [planned("r1")])
         assert others_view(journal, "SELECT id, status FROM runs") == [("r1", "running")]
         assert others_view(journal, "SELECT name, status FROM deliveries") == [("a0", "started")]
 
-    asyncio.run(begin())
+    asyncio.run(work())
 
 
 def test_the_last_outcome_and_the_end_of_its_run_are_written_together(journal):
     async def whole():
-        await journal.begin(accepted("r1"), [planned("r1", 0), planned("r1", 1)])
+        await begin(journal, accepted("r1"), [planned("r1", 0), planned("r1", 1)])
         await journal.finish([finished("r1", 0)])
         assert others_view(journal, "SELECT status FROM runs") == [("running",)]
         await journal.finish([finished("r1", 1)], EndedRun("r1", "succeeded", 3.25))
@@ -79,9 +80,9 @@ def test_commits_survive_power_loss_by_being_synchronous(tmp_path):
 
 def test_an_idempotency_key_is_taken_once_an_event_and_environment(journal):
     async def twice():
-        await journal.begin(accepted("r1", key="k"), [])
+        await begin(journal, accepted("r1", key="k"), [])
         with pytest.raises(KeyTaken):
-            await journal.begin(accepted("r2", key="k"), [planned("r2")])
+            await begin(journal, accepted("r2", key="k"), [planned("r2")])
 
     asyncio.run(twice())
     assert journal.find_by_key("new-customer", "test", "k")["id"] == "r1"
@@ -91,7 +92,7 @@ def test_an_idempotency_key_is_taken_once_an_event_and_environment(journal):
 
 def test_one_batch_that_fails_does_not_take_its_neighbours_along(journal):
     async def many():
-        batches = [journal.begin(accepted(f"r{n}", key="same" if n in (3, 7) else None), []) for n in range(20)]
+        batches = [begin(journal, accepted(f"r{n}", key="same" if n in (3, 7) else None), []) for n in range(20)]
         return await asyncio.gather(*batches, return_exceptions=True)
 
     outcomes = asyncio.run(many())
@@ -113,7 +114,7 @@ def test_what_waits_is_committed_together(tmp_path, monkeypatch):
     journal = Journal(tmp_path)
 
     async def many():
-        await asyncio.gather(*(journal.begin(accepted(f"r{n}"), []) for n in range(500)))
+        await asyncio.gather(*(begin(journal, accepted(f"r{n}"), []) for n in range(500)))
 
     asyncio.run(many())
     journal.close()
@@ -124,24 +125,24 @@ def test_what_waits_is_committed_together(tmp_path, monkeypatch):
 def test_close_writes_what_was_handed_over(tmp_path):
     journal = Journal(tmp_path)
 
-    async def begin():
-        waiting = [asyncio.ensure_future(journal.begin(accepted(f"r{n}"), [])) for n in range(50)]
+    async def work():
+        waiting = [asyncio.ensure_future(begin(journal, accepted(f"r{n}"), [])) for n in range(50)]
         await asyncio.sleep(0)
         journal.close()
         await asyncio.gather(*waiting)
 
-    asyncio.run(begin())
+    asyncio.run(work())
     reopened = Journal(tmp_path)
     assert len(reopened.recent(100)) == 50
     reopened.close()
 
 
 def test_recent_runs_come_newest_first(journal):
-    async def begin():
+    async def work():
         for number in (2, 3, 1):
-            await journal.begin(accepted(f"r{number}", received_at=float(number)), [])
+            await begin(journal, accepted(f"r{number}", received_at=float(number)), [])
 
-    asyncio.run(begin())
+    asyncio.run(work())
     assert [row["id"] for row in journal.recent(2)] == ["r3", "r2"]
 
 
@@ -150,7 +151,7 @@ def test_two_processes_can_write_at_once(tmp_path):
 
     async def both():
         writes = [
-            each.begin(accepted(f"{name}{n}"), []) for name, each in (("a", first), ("b", second)) for n in range(50)
+            begin(each, accepted(f"{name}{n}"), []) for name, each in (("a", first), ("b", second)) for n in range(50)
         ]
         await asyncio.gather(*writes)
 
@@ -166,11 +167,11 @@ def test_a_journal_that_stays_locked_is_an_error_that_says_so(tmp_path, monkeypa
     blocker = sqlite3.connect(journal.path, isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
     with pytest.raises(JournalError, match="another process has kept it locked") as raised:
-        asyncio.run(journal.begin(accepted("r1"), []))
+        asyncio.run(begin(journal, accepted("r1"), []))
     assert "fuser" in raised.value.next_step
     blocker.execute("ROLLBACK")
     blocker.close()
-    asyncio.run(journal.begin(accepted("r1"), []))
+    asyncio.run(begin(journal, accepted("r1"), []))
     journal.close()
 
 
@@ -179,7 +180,7 @@ def test_waiting_for_a_lock_that_is_let_go_succeeds(journal):
     blocker.execute("BEGIN IMMEDIATE")
     release = threading.Timer(0.2, lambda: blocker.execute("ROLLBACK"))
     release.start()
-    asyncio.run(journal.begin(accepted("r1"), []))
+    asyncio.run(begin(journal, accepted("r1"), []))
     release.join()
     blocker.close()
 
@@ -219,7 +220,7 @@ def test_a_folder_that_cannot_be_written_is_an_error_that_says_so(tmp_path):
 
 def test_a_full_disk_is_an_error_and_the_rest_stays_readable(tmp_path):
     journal = Journal(tmp_path)
-    asyncio.run(journal.begin(accepted("r1"), []))
+    asyncio.run(begin(journal, accepted("r1"), []))
     journal.close()
 
     def open_full(path):
@@ -234,14 +235,14 @@ def test_a_full_disk_is_an_error_and_the_rest_stays_readable(tmp_path):
     )
     big = AcceptedRun("r2", "e", "test", "cli", None, time.time(), "x" * 1_000_000, "h", "[]")
     with pytest.raises(JournalError, match="the disk is full"):
-        asyncio.run(journal.begin(big, []))
+        asyncio.run(begin(journal, big, []))
     assert [row["id"] for row in journal.recent(10)] == ["r1"]
     journal.close()
 
 
 def test_a_run_has_not_ended_while_an_outcome_of_it_is_missing(journal):
     async def whole():
-        await journal.begin(accepted("r1"), [planned("r1", 0), planned("r1", 1)])
+        await begin(journal, accepted("r1"), [planned("r1", 0), planned("r1", 1)])
         await journal.finish([finished("r1", 1)], EndedRun("r1", "succeeded", 3.25))
 
     asyncio.run(whole())
@@ -250,7 +251,7 @@ def test_a_run_has_not_ended_while_an_outcome_of_it_is_missing(journal):
 
 def test_a_run_ends_in_the_same_commit_as_its_outcomes_whatever_else_is_in_it(journal):
     async def whole():
-        await asyncio.gather(*(journal.begin(accepted(run), [planned(run)]) for run in ("r1", "r2", "r3")))
+        await asyncio.gather(*(begin(journal, accepted(run), [planned(run)]) for run in ("r1", "r2", "r3")))
         await asyncio.gather(journal.finish([finished("r1")]), journal.finish([finished("r2")]))
         # the first of these asks for an end before any outcome of the last is written
         both = [journal.finish([], EndedRun("r1", "succeeded", 1)), journal.finish([finished("r3")])]
@@ -271,7 +272,7 @@ def test_others_who_look_at_the_same_moment_are_not_taken_for_the_owner(tmp_path
 
 def test_a_value_that_cannot_be_written_does_not_take_its_neighbours_along(journal):
     async def together():
-        runs = [journal.begin(accepted(run, key=key), []) for run, key in (("r1", "a"), ("r2", "\ud800"), ("r3", "b"))]
+        runs = [begin(journal, accepted(run, key=key), []) for run, key in (("r1", "a"), ("r2", "\ud800"), ("r3", "b"))]
         return await asyncio.gather(*runs, return_exceptions=True)
 
     outcomes = asyncio.run(together())
@@ -282,12 +283,12 @@ def test_a_value_that_cannot_be_written_does_not_take_its_neighbours_along(journ
 def test_a_second_journal_in_the_process_does_not_take_the_locks_of_the_first(tmp_path):
     """Closing a file lets go of every lock that the process has on it: then another process takes the WAL away."""
     first, second = Journal(tmp_path), Journal(tmp_path)
-    asyncio.run(first.begin(accepted("r1"), []))
+    asyncio.run(begin(first, accepted("r1"), []))
     look = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT count(*) FROM runs').fetchone(); c.close()"
     subprocess.run([sys.executable, "-c", look, str(first.path)], check=True)
     assert first.path.with_name(f"{store.FILE_NAME}-wal").exists(), "somebody has the journal open"
-    asyncio.run(first.begin(accepted("r2"), []))
-    asyncio.run(second.begin(accepted("r3"), []))
+    asyncio.run(begin(first, accepted("r2"), []))
+    asyncio.run(begin(second, accepted("r3"), []))
     assert [row["id"] for row in first.recent(9)] == ["r3", "r2", "r1"]
     first.close()
     second.close()

@@ -98,12 +98,6 @@ class Journal:
         row = (*astuple(run)[:-1], self.owner)
         self._write([(INSERT_RUN, row), *[(INSERT_DELIVERY, astuple(each)) for each in deliveries]], done)
 
-    async def begin(self, run: AcceptedRun, deliveries: Sequence[PlannedDelivery]) -> None:
-        """Record a run and what it is about to send. Raises KeyTaken, JournalError."""
-        future = get_running_loop().create_future()
-        self.begin_soon(run, deliveries, partial(settle, future))
-        await future
-
     async def start(self, run: str, position: int) -> None:
         """Record that a delivery is about to be sent. Raises JournalError."""
         await self._written([(START_DELIVERY, (run, position))])
