@@ -152,7 +152,7 @@ class Pipeline:
 
     def accept_soon(self, run: NewRun, done: AcceptedBy) -> None:
         """Do what `accept` does, and call `done` with what it returns or raises."""
-        if self._unprepared(run.deliveries):
+        if run.deliveries and self._unprepared(run.deliveries):
             self.keep(self._accept_prepared(run, done))
         else:
             self._begin(run, done)

@@ -205,7 +205,8 @@ class NewRun(Run):
         self.is_ended = False
         """Whether the journal has its end already."""
         self.matched = plan.matcher.matching(incoming.payload, self.envelope)
-        self.deliveries = self.render()
+        if self.matched:
+            self.deliveries = self.render()
         if explain:
             self.filters = [
                 replace(each, explanation=plan.filters[position].explain(incoming.payload, self.envelope))
