@@ -66,8 +66,7 @@ class Sent(Ticket):
     __slots__ = ("_passage", "begun", "delivery")
 
     def __init__(self, passage: Passage, delivery: Delivery, begun: float) -> None:
-        self.is_settled = False
-        self._own = None
+        super().__init__()
         self._passage = passage
         self.delivery = delivery
         self.begun = begun
@@ -106,6 +105,10 @@ class Passage:
 
     def start(self) -> None:
         """Set every delivery going."""
+        if self.run.is_ended:
+            self._duration_ms = self.run.elapsed_ms()
+            self._end(None)
+            return
         waiting = [delivery for delivery in self.run.deliveries if not delivery.is_final]
         self._under_way = len(waiting)
         if not waiting:
@@ -217,8 +220,9 @@ class Passage:
         if self._writing or self._under_way:
             return
         error = self._error
-        if isinstance(error, JournalError):
-            error = NotRecorded(self.record, error)
+        self._end(NotRecorded(self.record, error) if isinstance(error, JournalError) else error)
+
+    def _end(self, error: Exception | None) -> None:
         if error is None:
             self._pipeline.observer.ended(self.run, self.status)
         self._pipeline.leave()

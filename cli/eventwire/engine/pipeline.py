@@ -200,13 +200,8 @@ class Pipeline:
 
     def finish_soon(self, run: Run, ended: Ended) -> None:
         """Do what `finish` does, and call `ended` once it is done."""
-        passage = Passage(self, run, self._journal, ended)
-        if isinstance(run, NewRun) and run.is_ended:
-            self.observer.ended(run, passage.status)
-            ended(passage, None)
-            return
         self.enter()
-        passage.start()
+        Passage(self, run, self._journal, ended).start()
 
     async def prepare(self, deliveries: Sequence[Delivery]) -> float:
         """Get ready what the first deliveries of a process need; returns the seconds it took.

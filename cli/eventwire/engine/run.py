@@ -118,6 +118,8 @@ class Run:
         self.filter_count = filter_count
         self.deliveries = deliveries
         self.started = time.perf_counter()
+        self.is_ended = False
+        """Whether the journal has its end already."""
         self.unwritten: list[Delivery] = []
         """Deliveries whose outcome is known and not in the journal yet."""
         self.interrupted: list[PostponedDelivery] = []
@@ -202,8 +204,6 @@ class NewRun(Run):
             deliveries=[],
         )
         self.is_explained = explain
-        self.is_ended = False
-        """Whether the journal has its end already."""
         self.matched = plan.matcher.matching(incoming.payload, self.envelope)
         if self.matched:
             self.deliveries = self.render()
