@@ -122,7 +122,7 @@ async def sqlite() -> None:
     import sqlite3
 
     service = find_service("sqlite")
-    with TemporaryDirectory(dir=Path.cwd()) as folder:
+    with TemporaryDirectory(prefix="eventwire-benchmark-", dir=Path.cwd()) as folder:
         made = sqlite3.connect(f"{folder}/bench.sqlite3")
         made.execute("PRAGMA journal_mode = WAL")
         made.execute(f"CREATE TABLE {TABLE} (id INTEGER PRIMARY KEY, name, amount, at)")

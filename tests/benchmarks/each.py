@@ -16,7 +16,7 @@ TOOL = str(Path(sys.executable).with_name("eventwire"))
 
 def main() -> None:
     """Print the figures of one run."""
-    with TemporaryDirectory(dir=Path.cwd()) as folder:
+    with TemporaryDirectory(prefix="eventwire-benchmark-", dir=Path.cwd()) as folder:
         subprocess.run([TOOL, "init", "--name", "bench"], cwd=folder, check=True, capture_output=True)
         lines = Path(folder) / "events.ndjson"
         with lines.open("w") as file:

@@ -56,7 +56,7 @@ def action(name: str, account: str, does: str, fields: str) -> str:
 
 def run_many(actions: list[str], runs: int) -> list[RunRecord]:
     """The event's records, one run after the other, the first few left out."""
-    with TemporaryDirectory(dir=Path.cwd()) as folder:
+    with TemporaryDirectory(prefix="eventwire-benchmark-", dir=Path.cwd()) as folder:
         (Path(folder) / "eventwire.toml").write_text(head() + "".join(actions))
         project = read_project(Path(folder))
         journal = Journal(Path(folder))

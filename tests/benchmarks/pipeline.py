@@ -105,7 +105,7 @@ def measure(filters: int, events: int = EVENTS) -> Figures:
             await database.execute(f"DROP TABLE {TABLE}")
             await database.close()
 
-    with TemporaryDirectory(dir=Path.cwd()) as folder:
+    with TemporaryDirectory(prefix="eventwire-benchmark-", dir=Path.cwd()) as folder:
         (Path(folder) / "eventwire.toml").write_text(project_text(filters))
         project = read_project(Path(folder))
         journal = Journal(Path(folder))

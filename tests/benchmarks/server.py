@@ -75,7 +75,7 @@ class Server(NamedTuple):
 @contextmanager
 def serving(text: str) -> Iterator[Server]:
     """`eventwire serve` with a project of this text."""
-    with TemporaryDirectory(dir=Path.cwd()) as name:
+    with TemporaryDirectory(prefix="eventwire-benchmark-", dir=Path.cwd()) as name:
         folder = Path(name)
         (folder / "eventwire.toml").write_text(text)
         (folder / ".eventwire").mkdir(mode=0o700)
