@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 
@@ -13,6 +15,7 @@ from eventwire.journal.identifiers import first_id, in_base_32, number_of
 from eventwire.journal.store import Journal
 from eventwire.project.locate import state_folder
 from eventwire.project.read import read_project
+from eventwire.server.store import StoreError
 from eventwire.server.timeline import BATCH, FILE_NAME, Timeline, Wish
 from tests.project.projects import write
 from tests.server.pages.serving import BAKERY
@@ -161,6 +164,23 @@ def test_an_index_that_is_damaged_is_made_again(state, tmp_path, damage):
         pass
     assert names(second) == ["a"]
     second.close()
+
+
+def test_an_index_that_another_has_locked_is_not_made_again(state, tmp_path, monkeypatch):
+    send(tmp_path, "Ann", at=time.time() - 100)
+    with closing(Timeline(state, lambda: read_project(tmp_path))) as first:
+        while first.index_some():
+            pass
+        before = indexed(first)
+    monkeypatch.setattr("eventwire.server.timeline.BUSY_SECONDS", 0.1)
+    with closing(sqlite3.connect(state / FILE_NAME, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StoreError, match="database is locked"):
+            Timeline(state, lambda: read_project(tmp_path))
+        other.execute("ROLLBACK")
+    with closing(Timeline(state, lambda: read_project(tmp_path))) as again:
+        assert indexed(again) == before != []
 
 
 def test_the_index_is_for_this_user_only(timeline, state):
