@@ -380,3 +380,15 @@ def test_a_bug_is_answered_and_told_and_leaves_nothing_under_way(tmp_path):
 
     talking(tmp_path, work, told=told)
     assert any("ZeroDivisionError" in each for each in told)
+
+
+def test_a_bug_after_the_event_is_in_the_journal_is_answered_too(tmp_path):
+    told: list[str] = []
+
+    async def work(talk):
+        talk.shop.runner.finish_soon = talk.shop.runner.finish_later = lambda *arguments: 1 / 0
+        for lines in ((), ("prefer: respond-async",)):
+            assert statuses(await talk.send(talk.request({"id": 1}, *lines))) == [500]
+
+    talking(tmp_path, work, told=told)
+    assert len([each for each in told if "ZeroDivisionError" in each]) == 2

@@ -84,16 +84,22 @@ class FastPath:
     def _admitted(self, head: Head, answered: Answered, accepted: Accepted | None, error: Exception | None) -> None:
         """Answer at once where that is preferred, otherwise once every outcome is durable."""
         api = self._api
-        if accepted is None:
-            assert error is not None
-            answered(api.failed(error, head.path))
-        elif head.responds_async:
-            api.runner.finish_later(accepted)
-            answered(api.answer_accepted_one(accepted, RESPONDS_ASYNC))
-        elif accepted.first is not None:
-            self._await_first(head, answered, accepted)
-        else:
-            api.runner.finish_soon(accepted, partial(self._ended, head, answered, accepted))
+        try:
+            if accepted is None:
+                assert error is not None
+                answer = api.failed(error, head.path)
+            elif head.responds_async:
+                api.runner.finish_later(accepted)
+                answer = api.answer_accepted_one(accepted, RESPONDS_ASYNC)
+            elif accepted.first is not None:
+                self._await_first(head, answered, accepted)
+                return
+            else:
+                api.runner.finish_soon(accepted, partial(self._ended, head, answered, accepted))
+                return
+        except Exception as bug:  # a client that waits is told even so
+            answer = api.failed(bug, head.path)
+        answered(answer)
 
     def _ended(
         self, head: Head, answered: Answered, accepted: Accepted, record: RunRecord | None, error: Exception | None
