@@ -19,6 +19,7 @@ LIMIT_BYTES = 32 * 1024 * 1024
 """The largest payload that is read."""
 LIMIT_DEPTH = 64
 """How deep objects and lists may be nested."""
+LOOKS_LIKE = 'A payload is one JSON object, for example: {"id": 7, "name": "Ana"}'
 
 _BOM = b"\xef\xbb\xbf"
 _STRINGS = lazy_pattern(r'"(?:[^"\\]|\\.)*"?', re.DOTALL)
@@ -161,7 +162,8 @@ def _diagnose_text(text: str) -> PayloadError:
         return error
     except json.JSONDecodeError as error:
         return PayloadError(
-            f"The payload is not JSON: {_in_lower_case(error.msg)} at line {error.lineno}, column {error.colno}."
+            f"The payload is not JSON: {_in_lower_case(error.msg)} at line {error.lineno}, column {error.colno}.",
+            next_step=LOOKS_LIKE,
         )
     except NumberTooLarge as error:
         return PayloadError(
@@ -176,7 +178,7 @@ def _unreadable(payload: Any, text: str) -> PayloadError:
     position = next((index for index, char in enumerate(written) if "\ud800" <= char <= "\udfff"), None)
     if position is not None:
         return _lone_surrogate(written, position)
-    return PayloadError(f"The payload is not JSON that can be read: {text[:40]!r}.")
+    return PayloadError(f"The payload is not JSON that can be read: {text[:40]!r}.", next_step=LOOKS_LIKE)
 
 
 def _in_lower_case(sentence: str) -> str:

@@ -64,8 +64,9 @@ def located(body: bytes | str, name: str | None) -> dict[str, Any]:
         place = error.place
         if name is not None:
             place = Place(name, place.line, place.column) if place else Place(name)
-        next_step = error.next_step or 'A payload is one JSON object, for example: {"id": 7, "name": "Ana"}'
-        raise PayloadError(error.message, violations=error.violations, next_step=next_step, place=place) from error
+        raise PayloadError(
+            error.message, violations=error.violations, next_step=error.next_step, place=place
+        ) from error
 
 
 def read_file(path: Path) -> bytes:
