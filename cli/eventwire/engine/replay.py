@@ -44,6 +44,18 @@ class Change(StrEnum):
     """Its request cannot be made."""
 
 
+WORDS: Mapping[Change, tuple[str, str]] = {
+    Change.SAME: ("again", "name"),
+    Change.CHANGED: ("changed", "warn"),
+    Change.NEW: ("new", "ok"),
+    Change.GONE: ("no longer", "dim"),
+    Change.DONE: ("done", "dim"),
+    Change.UNKNOWN: ("unknown", "warn"),
+    Change.BROKEN: ("broken", "bad"),
+}
+"""What a plan says of each, and in which of the terminal's and the pages' colours."""
+
+
 SENT = (Change.SAME, Change.CHANGED, Change.NEW)
 
 

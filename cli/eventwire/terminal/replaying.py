@@ -16,7 +16,7 @@ from msgspec import Struct
 from eventwire.engine.inspected import find_run
 from eventwire.engine.passage import NotRecorded
 from eventwire.engine.pipeline import Pipeline
-from eventwire.engine.replay import Change, ReplayPlan, Step, originals, plan_replay, replay
+from eventwire.engine.replay import WORDS, Change, ReplayPlan, Step, originals, plan_replay, replay
 from eventwire.engine.selection import Selection
 from eventwire.errors import EventwireError, ExitCode, UsageError
 from eventwire.journal.identifiers import new_run_id
@@ -39,15 +39,6 @@ SHOWN_PLANS = 50
 """So many runs' plans are drawn; of more, only the sums."""
 MOST_RUNS = 1_000_000
 AGAIN_FILE = "replay-again.txt"
-MARKS = {
-    Change.SAME: ("again", "name"),
-    Change.CHANGED: ("changed", "warn"),
-    Change.NEW: ("new", "ok"),
-    Change.GONE: ("no longer", "dim"),
-    Change.DONE: ("done", "dim"),
-    Change.UNKNOWN: ("unknown", "warn"),
-    Change.BROKEN: ("broken", "bad"),
-}
 
 
 class Wish(Struct, frozen=True):
@@ -311,7 +302,7 @@ def draw_plan(session: Session, plan: ReplayPlan) -> str:
 
 def draw_step(session: Session, step: Step) -> Iterator[str]:
     """What would be done about one action."""
-    word, colour = MARKS[step.change]
+    word, colour = WORDS[step.change]
     told = paragraph(f"{step.filter}/{step.action}{f': {step.error}' if step.error else ''}", session.width - 13, "  ")
     first, *rest = told.split("\n")
     yield f"  {session.style(f'{word:<9}', colour)}  {first}"
@@ -323,7 +314,7 @@ def draw_step(session: Session, step: Step) -> Iterator[str]:
 def summary_of(plans: Sequence[ReplayPlan]) -> str:
     """The sums of a plan, as a sentence."""
     counts: Mapping[Change, int] = Counter(step.change for plan in plans for step in plan.steps)
-    told = ", ".join(f"{counts[change]} {word}" for change, (word, _) in MARKS.items() if counts.get(change))
+    told = ", ".join(f"{counts[change]} {word}" for change, (word, _) in WORDS.items() if counts.get(change))
     problems = sum(plan.problem is not None for plan in plans)
     blocked = f"; {problems} cannot be replayed" if problems else ""
     return f"{len(plans)} run{'s' * (len(plans) != 1)}, their actions: {told or 'none'}{blocked}."

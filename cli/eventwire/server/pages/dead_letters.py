@@ -9,12 +9,12 @@ from typing import Any
 from msgspec import Struct
 from starlette.responses import RedirectResponse, Response
 
-from eventwire.engine.replay import SENT, ReplayPlan, originals, plan_replay
+from eventwire.engine.replay import SENT, WORDS, ReplayPlan, originals, plan_replay
 from eventwire.engine.stored import decode
 from eventwire.journal.rows import Row
 from eventwire.server.entries import Entry, entry_of
 from eventwire.server.pages.drawing import link
-from eventwire.server.pages.event import WORDS, replay_one
+from eventwire.server.pages.event import replay_one
 from eventwire.server.pages.site import Site, Visit
 from eventwire.server.problems import Refusal
 

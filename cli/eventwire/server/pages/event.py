@@ -9,7 +9,7 @@ from typing import Any
 from starlette.responses import RedirectResponse, Response
 
 from eventwire.engine.inspected import VERDICTS, Resolution, explained, look_at, moment, resolve_unknown
-from eventwire.engine.replay import SENT, Change, ReplayPlan, plan_replay
+from eventwire.engine.replay import SENT, WORDS, Change, ReplayPlan, plan_replay
 from eventwire.engine.stored import decode, record_of
 from eventwire.journal.rows import Row
 from eventwire.server import feed
@@ -22,15 +22,6 @@ from eventwire.server.runner import Prepared
 
 ANSWER_SECONDS = 1.0
 """What takes longer goes on after the page is there: no page waits for somebody's server."""
-WORDS = {
-    Change.SAME: ("again", "name"),
-    Change.CHANGED: ("changed", "warn"),
-    Change.NEW: ("new", "ok"),
-    Change.GONE: ("no longer", "dim"),
-    Change.DONE: ("done", "dim"),
-    Change.UNKNOWN: ("unknown", "warn"),
-    Change.BROKEN: ("broken", "bad"),
-}
 
 
 def find(site: Site, visit: Visit) -> Row:
