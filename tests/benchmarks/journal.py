@@ -20,11 +20,11 @@ from threading import Thread
 from typing import Any
 
 import uvloop
+from msgspec import Struct
 from msgspec.structs import astuple
 
 from eventwire.journal.identifiers import delivery_key, first_id, new_run_id
 from eventwire.journal.rows import AcceptedRun, EndedRun, FinishedDelivery, PlannedDelivery
-from eventwire.journal.statements import FINISH_DELIVERY, INSERT_DELIVERY, INSERT_RUN
 from eventwire.journal.store import Journal, open_database
 from tests.journal.writing import begin
 
@@ -42,6 +42,20 @@ FILTERS = '[{"name":"on-event","where":null,"matched":true,"explanation":null}]'
 REQUESTS = ('{"table":"customers","values":{"id":1,"name":"Ana Souza"}}', '{"key":"customer:1","value":"Ana Souza"}')
 RESPONSE = '{"rows":1}'
 ACTIONS = (("store", "warehouse", "postgresql", "insert"), ("remember", "cache", "redis", "set"))
+
+
+def insert(table: str, row: type[Struct], *more: str) -> str:
+    """The SQL that inserts one row."""
+    fields = (*row.__struct_fields__, *more)
+    return f"INSERT INTO {table} ({', '.join(fields)}) VALUES ({', '.join('?' * len(fields))})"
+
+
+BARE_INSERT_RUN = insert("runs", AcceptedRun, "owner")
+BARE_INSERT_DELIVERY = insert("deliveries", PlannedDelivery)
+BARE_FINISH_DELIVERY = """
+UPDATE deliveries SET status = ?3, attempts = ?4, started_ms = ?5, duration_ms = ?6, response = ?7, error = ?8, due_at = NULL
+WHERE run = ?1 AND position = ?2
+"""
 BARE_FINISH_RUN = "UPDATE runs SET status = ?, duration_ms = ?, not_raised = ? WHERE id = ?"
 
 
@@ -153,12 +167,15 @@ def measure_bare(folder: Path) -> float:
     with closing(GroupCommit(folder)) as bare:
 
         async def write_one(run: str) -> None:
-            row = (*astuple(accepted(run))[:-1], "owner")
-            await bare.write([(INSERT_RUN, row), *[(INSERT_DELIVERY, astuple(each)) for each in planned(run)]])
+            row = (*astuple(accepted(run)), "owner")
+            await bare.write(
+                [(BARE_INSERT_RUN, row), *[(BARE_INSERT_DELIVERY, astuple(each)) for each in planned(run)]]
+            )
             first, last = finished(run)
             end = (BARE_FINISH_RUN, ("succeeded", 3.25, None, run))
             await asyncio.gather(
-                bare.write([(FINISH_DELIVERY, astuple(first))]), bare.write([(FINISH_DELIVERY, astuple(last)), end])
+                bare.write([(BARE_FINISH_DELIVERY, astuple(first))]),
+                bare.write([(BARE_FINISH_DELIVERY, astuple(last)), end]),
             )
 
         return uvloop.run(appenders(write_one))
@@ -192,9 +209,9 @@ def fill(folder: Path, deliveries: int) -> None:
             numbers = range(start, min(start + AT_ONCE, runs))
             ids = [first_id(now - (runs - number) * 0.5) for number in numbers]
             database.execute("BEGIN")
-            database.executemany(INSERT_RUN, [(*astuple(accepted(run))[:-1], "gone") for run in ids])
-            database.executemany(INSERT_DELIVERY, [astuple(each) for run in ids for each in planned(run)])
-            database.executemany(FINISH_DELIVERY, [astuple(each) for run in ids for each in finished(run)])
+            database.executemany(BARE_INSERT_RUN, [(*astuple(accepted(run)), "gone") for run in ids])
+            database.executemany(BARE_INSERT_DELIVERY, [astuple(each) for run in ids for each in planned(run)])
+            database.executemany(BARE_FINISH_DELIVERY, [astuple(each) for run in ids for each in finished(run)])
             database.executemany(BARE_FINISH_RUN, [("succeeded", 3.25, None, run) for run in ids])
             bad = ids[::EVERY_THAT_FAILED]
             failed = (

@@ -196,6 +196,9 @@ def test_a_line_whose_key_cannot_be_made_is_told(orders):
     done = process("run", "order", "--each", "@orders.ndjson", "--key", "{note | default: ''}", folder=orders.folder)
     assert done.exit_code == 2
     assert done.stderr == "line 1: Its idempotency key is empty.\n"
+    (orders.folder / "cut.ndjson").write_text('{"id": 1, "note": "x\\u0000y"}\n')
+    done = process("run", "order", "--each", "@cut.ndjson", "--key", "n-{note}", folder=orders.folder)
+    assert done.stderr == "line 1: Its idempotency key holds the control character U+0000.\n"
     done = process("run", "order", "--each", "@orders.ndjson", "--key", "n-{note}", folder=orders.folder)
     assert done.exit_code == 2
     assert "note" in done.stderr

@@ -12,8 +12,9 @@ from fcntl import LOCK_SH, flock
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from eventwire.journal import store
+from eventwire.journal import store, writer
 from eventwire.journal.owners import is_alive
 from eventwire.journal.rows import AcceptedRun, EndedRun, FinishedDelivery, PlannedDelivery
 from eventwire.journal.schema import APPLICATION_ID, MIGRATIONS
@@ -231,7 +232,7 @@ def test_a_full_disk_is_an_error_and_the_rest_stays_readable(tmp_path):
 
     journal = Journal(tmp_path)
     journal._writer = store.Writer(
-        lambda: open_full(journal.path), lambda error: store.translation(error, journal.path)
+        lambda: open_full(journal.path), lambda error: store.translation(error, journal.path), lambda: "me"
     )
     big = AcceptedRun("r2", "e", "test", "cli", None, time.time(), "x" * 1_000_000, "h", "[]")
     with pytest.raises(JournalError, match="the disk is full"):
@@ -298,3 +299,36 @@ def test_the_journal_is_for_this_user_only(tmp_path):
     (tmp_path / store.FILE_NAME).touch(0o644)
     Journal(tmp_path).close()
     assert (tmp_path / store.FILE_NAME).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_group_of_more_characters_than_one_statement_takes_is_written_in_parts(journal, monkeypatch):
+    monkeypatch.setattr(writer, "GROUP_CHARACTERS", 1000)
+
+    async def many():
+        batches = [begin(journal, accepted(f"r{n}", key="same" if n in (3, 7) else None), []) for n in range(20)]
+        return await asyncio.gather(*batches, return_exceptions=True)
+
+    outcomes = asyncio.run(many())
+    assert sum(isinstance(outcome, KeyTaken) for outcome in outcomes) == 1
+    assert len(others_view(journal, "SELECT id FROM runs")) == 19
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a": "\\u0000"}', "\\\\u0000", 'quotes " and \\ and \u2028 and \b', "🙂", "0" * 5000]
+)
+def test_texts_are_kept_as_they_are(journal, text):
+    asyncio.run(begin(journal, replace(accepted("r1"), payload=text), []))
+    assert journal.run("r1")["payload"] == text
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\0", "\\\0"])
+def test_a_text_that_would_be_cut_off_is_not_written(journal, text):
+    with pytest.raises(ValueError, match="U.0000"):
+        asyncio.run(begin(journal, accepted("r1", key=text), []))
+    assert journal.run("r1") is None
+
+
+@pytest.mark.parametrize("moment", [0.1 + 0.2, 1732560000.1234567, 1e22, 1e-7])
+def test_numbers_are_kept_as_they_are(journal, moment):
+    asyncio.run(begin(journal, accepted("r1", received_at=moment), []))
+    assert journal.run("r1")["received_at"] == moment

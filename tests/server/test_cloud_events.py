@@ -106,6 +106,7 @@ def test_a_batch_is_taken_whole_or_not_at_all_and_names_every_violation():
         ({"id": 5}, "id", "is an integer, and has to be text"),
         ({"source": "a b"}, "source", "holds white space, and a URI reference does not"),
         ({"type": "x" * 1025}, "type", "has 1,025 characters; 1,024 is the most"),
+        ({"id": "a\x00b"}, "id", "holds the control character U+0000"),
         ({"time": "yesterday"}, "time", "is no time of RFC 3339, such as 2026-01-02T03:04:05Z"),
         ({"time": "2026-13-02T03:04:05Z"}, "time", "is no time of RFC 3339, such as 2026-01-02T03:04:05Z"),
         ({"Not-Allowed": "x"}, "Not-Allowed", "is no attribute's name: those are lower-case letters and digits"),

@@ -1,4 +1,7 @@
-"""What goes into the journal's tables, and what comes out of them."""
+"""What goes into the journal's tables, and what comes out of them.
+
+What goes in is written many rows at a time as a JSON array of arrays: each struct's fields in their order.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ Row = Mapping[str, Any]
 """A row, by the names of its columns in journal/schema.py."""
 
 
-class AcceptedRun(Struct, frozen=True):
+class AcceptedRun(Struct, frozen=True, array_like=True):
     """A run as it came in: a row of `runs`. Times are seconds since 1970; `payload` and `filters` are JSON text."""
 
     id: str
@@ -39,11 +42,9 @@ class AcceptedRun(Struct, frozen=True):
     status: str = "running"
     duration_ms: float | None = None
     """How long it took, where it has ended already."""
-    owner: str | None = None
-    """The process that runs it; filled in by the journal."""
 
 
-class PlannedDelivery(Struct, frozen=True):
+class PlannedDelivery(Struct, frozen=True, array_like=True):
     """A delivery before anything is sent: a row of `deliveries`. `request` and `error` are JSON text."""
 
     run: str
@@ -61,7 +62,14 @@ class PlannedDelivery(Struct, frozen=True):
     repetition: str = "unsafe"
 
 
-class PostponedDelivery(Struct, frozen=True):
+class StartedDelivery(Struct, frozen=True, array_like=True):
+    """A delivery whose first byte is about to leave."""
+
+    run: str
+    position: int
+
+
+class PostponedDelivery(Struct, frozen=True, array_like=True):
     """A delivery between two attempts, with the one that failed. `error` and `response` are JSON text."""
 
     run: str
@@ -79,7 +87,7 @@ class PostponedDelivery(Struct, frozen=True):
     response: str | None = None
 
 
-class FinishedDelivery(Struct, frozen=True):
+class FinishedDelivery(Struct, frozen=True, array_like=True):
     """A delivery's outcome. Times are milliseconds; `response` and `error` are JSON text."""
 
     run: str
@@ -92,7 +100,7 @@ class FinishedDelivery(Struct, frozen=True):
     error: str | None
 
 
-class EndedRun(Struct, frozen=True):
+class EndedRun(Struct, frozen=True, array_like=True):
     """How a run ended; `not_raised` is JSON text, of events that its outcomes could not raise."""
 
     id: str
@@ -101,7 +109,25 @@ class EndedRun(Struct, frozen=True):
     not_raised: str | None = None
 
 
-class AccountState(Struct, frozen=True):
+class LeftRun(Struct, frozen=True, array_like=True):
+    """A run of which the rest is left to whoever takes it."""
+
+    id: str
+    duration_ms: float
+
+
+class ResolvedDelivery(Struct, frozen=True, array_like=True):
+    """What a person says became of a delivery that is unknown; `resolution` is JSON text."""
+
+    run: str
+    position: int
+    status: str
+    resolution: str
+    run_status: str
+    """What became of the run by it."""
+
+
+class AccountState(Struct, frozen=True, array_like=True):
     """A service account's circuit: a row of `account_states`. Times are seconds since 1970."""
 
     name: str

@@ -1,47 +1,7 @@
-"""The SQL of the journal: what is written many thousand times, and what finds few among millions.
-
-What has `VALUES (?, …)` once can be written for many rows at a time.
-"""
+"""The SQL that finds few among millions in the journal, and what it forgets."""
 
 from __future__ import annotations
 
-INSERT_RUN = """
-INSERT INTO runs
-    (id, event, environment, source, idempotency_key, received_at, payload, payload_hash, filters, filter_count,
-     parent, raised_by, generation, replay_of, event_id, event_time, extensions, status, duration_ms, owner)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
-INSERT_DELIVERY = """
-INSERT INTO deliveries
-    (run, position, filter, name, service_account, service, action, idempotency_key, status, request, error, repetition)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
-START_DELIVERY = """
-UPDATE deliveries SET status = 'started', due_at = NULL FROM (VALUES (?, ?)) AS new
-WHERE run = new.column1 AND position = new.column2
-"""
-INSERT_ATTEMPT = "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?)"
-POSTPONE_DELIVERY = """
-UPDATE deliveries SET status = 'planned', attempts = new.column3, due_at = new.column4, error = new.column5,
-    started_ms = new.column6
-FROM (VALUES (?, ?, ?, ?, ?, ?)) AS new WHERE run = new.column1 AND position = new.column2
-"""
-FINISH_DELIVERY = """
-UPDATE deliveries SET status = new.column3, attempts = new.column4, started_ms = new.column5, duration_ms = new.column6,
-    response = new.column7, error = new.column8, due_at = NULL
-FROM (VALUES (?, ?, ?, ?, ?, ?, ?, ?)) AS new WHERE run = new.column1 AND position = new.column2
-"""
-# A run whose outcomes are not all in the journal has not ended, whatever kept them out: `recover` sees to it.
-FINISH_RUN = """
-UPDATE runs SET status = new.column2, duration_ms = new.column3, not_raised = new.column4
-FROM (VALUES (?, ?, ?, ?)) AS new
-WHERE id = new.column1 AND NOT EXISTS (SELECT 1 FROM deliveries WHERE run = runs.id AND status IN ('planned', 'started'))
-"""
-RESOLVE_DELIVERY = """
-UPDATE deliveries SET status = ?, resolution = ? WHERE run = ? AND position = ? AND status = 'unknown'
-"""
-RESOLVE_RUN = "UPDATE runs SET status = ? WHERE id = ?"
-LET_GO = "UPDATE runs SET owner = NULL, duration_ms = ? WHERE id = ? AND status = 'running'"
 # SQLite uses a partial index only where its condition stands in the query word for word.
 HAS_FAILED = "status IN ('failed', 'unknown')"
 # Actions that failed, or are unknown, and that no replay of their run has done since: `original` is the run that came
@@ -81,4 +41,3 @@ FORGET = tuple(
     f"DELETE FROM {table} WHERE {key} = ?"
     for table, key in (("attempts", "run"), ("deliveries", "run"), ("runs", "id"))
 )
-NOTE_ACCOUNT = "INSERT OR REPLACE INTO account_states VALUES (?, ?, ?, ?, ?, ?, ?)"

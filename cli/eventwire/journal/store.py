@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from msgspec import Struct
 from msgspec.json import encode
-from msgspec.structs import astuple
 
 from eventwire.errors import EventwireError
 from eventwire.journal.identifiers import first_id
@@ -21,29 +21,16 @@ from eventwire.journal.rows import (
     AccountState,
     EndedRun,
     FinishedDelivery,
+    LeftRun,
     PlannedDelivery,
     PostponedDelivery,
+    ResolvedDelivery,
     Row,
+    StartedDelivery,
 )
 from eventwire.journal.schema import ForeignFile, migrate
-from eventwire.journal.statements import (
-    FINISH_DELIVERY,
-    FINISH_RUN,
-    FORGET,
-    INSERT_ATTEMPT,
-    INSERT_DELIVERY,
-    INSERT_RUN,
-    LET_GO,
-    MAY_HAVE_OPEN_ENDS,
-    NOTE_ACCOUNT,
-    OPEN_ENDS,
-    POSTPONE_DELIVERY,
-    RARE,
-    RESOLVE_DELIVERY,
-    RESOLVE_RUN,
-    START_DELIVERY,
-)
-from eventwire.journal.writer import Done, Statement, Writer, settle
+from eventwire.journal.statements import FORGET, MAY_HAVE_OPEN_ENDS, OPEN_ENDS, RARE
+from eventwire.journal.writer import Done, Writer, settle
 from eventwire.project.files import keep_private
 
 Result = TypeVar("Result")
@@ -95,29 +82,23 @@ class Journal:
 
     def begin_soon(self, run: AcceptedRun, deliveries: Sequence[PlannedDelivery], done: Done) -> None:
         """Record a run and what it is about to send; `done` is told KeyTaken or JournalError, or None once it is durable."""
-        row = (*astuple(run)[:-1], self.owner)
-        self._write([(INSERT_RUN, row), *[(INSERT_DELIVERY, astuple(each)) for each in deliveries]], done)
+        if self._owner is None:
+            self._become_owner()
+        self._write([run, *deliveries], done)
 
     async def start(self, run: str, position: int) -> None:
         """Record that a delivery is about to be sent. Raises JournalError."""
-        await self._written([(START_DELIVERY, (run, position))])
+        await self._written([StartedDelivery(run, position)])
 
     async def postpone(self, delivery: PostponedDelivery) -> None:
         """Record an attempt that failed, and when the next is due. Raises JournalError."""
-        key = (delivery.run, delivery.position)
-        error = delivery.error
-        attempt = (*key, delivery.attempts, delivery.started_at, delivery.duration_ms, error, delivery.response)
-        waits = (*key, delivery.attempts, delivery.due_at, error, delivery.started_ms)
-        await self._written([(INSERT_ATTEMPT, attempt), (POSTPONE_DELIVERY, waits)])
+        await self._written([delivery])
 
     def finish_soon(self, outcomes: Sequence[FinishedDelivery], ended: EndedRun | None, done: Done) -> None:
         """Record what came of deliveries and, with the last of them, that their run has ended; `done` is told JournalError, or
         None once it is durable.
         """
-        statements: list[Statement] = [(FINISH_DELIVERY, astuple(outcome)) for outcome in outcomes]
-        if ended:
-            statements.append((FINISH_RUN, astuple(ended)))
-        self._write(statements, done)
+        self._write([*outcomes, ended] if ended else outcomes, done)
 
     async def finish(self, outcomes: Sequence[FinishedDelivery], ended: EndedRun | None = None) -> None:
         """Record what came of deliveries and, with the last of them, that their run has ended. Raises JournalError."""
@@ -127,16 +108,15 @@ class Journal:
 
     async def let_go(self, run: str, duration_ms: float) -> None:
         """Leave what is left of a run to whoever takes it. Raises JournalError."""
-        await self._written([(LET_GO, (duration_ms, run))])
+        await self._written([LeftRun(run, duration_ms)])
 
     async def resolve(self, run: str, positions: Sequence[int], status: str, resolution: str, run_status: str) -> None:
         """Record what a person says became of deliveries that are unknown, as JSON text. Raises JournalError."""
-        rows = [(RESOLVE_DELIVERY, (status, resolution, run, position)) for position in positions]
-        await self._written([*rows, (RESOLVE_RUN, (run_status, run))])
+        await self._written([ResolvedDelivery(run, each, status, resolution, run_status) for each in positions])
 
     async def note_account(self, state: AccountState) -> None:
         """Record the state of an account's circuit. Raises JournalError."""
-        await self._written([(NOTE_ACCOUNT, astuple(state))])
+        await self._written([state])
 
     async def forget(self, before: float, most: int) -> int:
         """Remove runs that came in before a moment (seconds since 1970) and have ended, the oldest first and only so
@@ -157,31 +137,31 @@ class Journal:
         result: Result = await self._written((), change)
         return result
 
-    async def _written(self, statements: Sequence[Statement], change: Callable[..., Any] | None = None) -> Any:
+    async def _written(self, entries: Sequence[Struct], change: Callable[..., Any] | None = None) -> Any:
         future = get_running_loop().create_future()
-        self._write(statements, partial(settle, future), change)
+        self._write(entries, partial(settle, future), change)
         return await future
 
-    def _write(self, statements: Sequence[Statement], done: Done, change: Callable[..., Any] | None = None) -> None:
-        self._writer_of_this_process.write(statements, done, change)
-
-    @property
-    def _writer_of_this_process(self) -> Writer:
+    def _write(self, entries: Sequence[Struct], done: Done, change: Callable[..., Any] | None = None) -> None:
         if self._writer is None:
             self._writer = Writer(
-                lambda: open_database(self.path), lambda error: translation(error, self.path), last=FINISH_RUN
+                lambda: open_database(self.path),
+                lambda error: translation(error, self.path),
+                lambda: self._owner.name if self._owner else None,
             )
-        return self._writer
+        self._writer.write(entries, done, change)
 
     # Whose runs are whose
 
     @property
     def owner(self) -> str:
         """This process's name in the journal. Raises JournalError."""
-        if self._owner is None:
-            with translated(self.path):
-                self._owner = Owner(self.folder)
-        return self._owner.name
+        return (self._owner or self._become_owner()).name
+
+    def _become_owner(self) -> Owner:
+        with translated(self.path):
+            self._owner = Owner(self.folder)
+        return self._owner
 
     def abandoned(self, environment: str | None = None, *, handed_over: bool = True) -> list[Row]:
         """The runs that have not ended and that no living process runs, as rows, oldest first.

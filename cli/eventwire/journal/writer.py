@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from asyncio import AbstractEventLoop, Future, get_running_loop
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import lru_cache
-from itertools import chain
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Any, NamedTuple
+from typing import Any
 
-Statement = tuple[str, Sequence[Any]]
-"""SQL with its parameters."""
+from msgspec import Struct
+
+from eventwire.journal.writes import TooMuch, prepare, write
+
 Change = Callable[[sqlite3.Connection], Any]
 """What is done within a transaction that is not known beforehand."""
 Done = Callable[[Any, Exception | None], None]
@@ -22,14 +21,17 @@ Done = Callable[[Any, Exception | None], None]
 
 # What waits is committed together up to this many batches, so that one commit cannot grow without end.
 GROUP_SIZE = 1024
-MOST_ROWS = 64
-VALUES = re.compile(r"VALUES (\([?, ]+\))")
+# And up to so many characters of JSON, where it is more than one batch.
+GROUP_CHARACTERS = 64_000_000
+# The event loop passes on what is durable in portions of so many batches, and hands over what follows from them before the
+# next: the journal's thread would wait for all of it otherwise, and then the event loop for the thread.
+PORTION = 32
 
 
-class Batch(NamedTuple):
-    """Statements that are written together or not at all, or a change; and who is to be told, in which event loop."""
+class Batch(Struct, frozen=True, gc=False):
+    """Rows (journal/rows.py) that are written together or not at all, or a change; and who is to be told, in which event loop."""
 
-    statements: Sequence[Statement]
+    entries: Sequence[Struct]
     change: Change | None
     done: Done
     loop: AbstractEventLoop
@@ -41,43 +43,46 @@ Outcome = tuple[Batch, Any, Exception | None]
 class Writer:
     """Writes batches; each is whole in the journal, durably, or not in it at all.
 
-    Batches of one group are written statement by statement, all batches' rows of a statement at once. So a batch must
-    not rely on another that is not durable yet, but for the statement that is the last of all.
+    Rows of all batches of a group are written kind by kind. So a batch must not rely on another that is not durable yet,
+    but for the end of a run, which sees the outcomes of its group.
     """
 
     def __init__(
         self,
         open_connection: Callable[[], sqlite3.Connection],
         translate: Callable[[Exception], Exception],
-        last: str = "",
+        owner: Callable[[], str | None],
     ) -> None:
-        """`translate` says what SQLite raised in the words of those who wait; `last` is the statement that sees what all
-        others of its group have written.
-        """
+        """`translate` says what SQLite raised in the words of those who wait; `owner` is whose the runs are that come in."""
         self._open = open_connection
         self._translate = translate
-        self._last = last
+        self._owner = owner
         self._queue: SimpleQueue[list[Batch] | None] = SimpleQueue()
         self._pending: list[Batch] = []
-        """What was written in this turn of the event loop: waking the thread costs more than a batch itself."""
+        """What was written in this turn of the event loop, up to a portion: waking the thread costs more than a batch itself."""
         self._next: list[Batch] = []
         """What was taken from the queue and belongs to no group yet."""
         self._is_closing = False
-        self._thread = Thread(target=self._work, name="journal", daemon=True)
-        self._thread.start()
+        self._worker = Thread(target=self._work, name="journal", daemon=True)
+        self._worker.start()
 
-    def write(self, statements: Sequence[Statement], done: Done, change: Change | None = None) -> None:
+    def write(self, entries: Sequence[Struct], done: Done, change: Change | None = None) -> None:
         """Hand over a batch; `done` is called once it is durable or has failed."""
-        loop = get_running_loop()
-        if not self._pending:
+        pending = self._pending
+        if pending:
+            loop = pending[0].loop
+        else:
+            loop = get_running_loop()
             loop.call_soon(self._hand_over)
-        self._pending.append(Batch(statements, change, done, loop))
+        pending.append(Batch(entries, change, done, loop))
+        if len(pending) >= PORTION:
+            self._hand_over()
 
     def close(self) -> None:
         """Write what was handed over, and stop."""
         self._hand_over()
         self._queue.put(None)
-        self._thread.join()
+        self._worker.join()
 
     def _hand_over(self) -> None:
         if self._pending:
@@ -89,8 +94,10 @@ class Writer:
         try:
             while (group := self._next_group()) is not None:
                 try:
-                    connection = connection or self._open()
-                    outcomes = commit(connection, group, self._last)
+                    if connection is None:
+                        connection = self._open()
+                        prepare(connection)
+                    outcomes = commit(connection, group, self._owner())
                 except Exception as error:
                     outcomes = [(batch, None, error) for batch in group]
                 tell([(batch, result, error and self._translate(error)) for batch, result, error in outcomes])
@@ -130,12 +137,14 @@ def tell(outcomes: Sequence[Outcome]) -> None:
 
 
 def pass_on(outcomes: Sequence[Outcome]) -> None:
-    """Give each who waits the writer's word. In the event loop."""
-    for batch, result, error in outcomes:
+    """Give each who waits the writer's word, the first of them now. In the event loop."""
+    for batch, result, error in outcomes[:PORTION]:
         try:
             batch.done(result, error)
         except Exception as bug:  # which must not keep the others waiting
             batch.loop.call_exception_handler({"message": "What was written could not be told.", "exception": bug})
+    if len(outcomes) > PORTION:
+        get_running_loop().call_soon(pass_on, outcomes[PORTION:])
 
 
 def settle(future: Future[Any], result: Any, error: Exception | None) -> None:
@@ -148,89 +157,44 @@ def settle(future: Future[Any], result: Any, error: Exception | None) -> None:
         future.set_exception(error)
 
 
-def commit(connection: sqlite3.Connection, group: Sequence[Batch], last: str) -> list[Outcome]:
+def commit(connection: sqlite3.Connection, group: Sequence[Batch], owner: str | None) -> list[Outcome]:
     """Commit a group in one transaction. A batch that fails does not take its neighbours along."""
     if group[0].change is not None:
         return [changed(connection, group[0])]
+    most = GROUP_CHARACTERS if len(group) > 1 else None
     try:
-        write_together(connection, group, last)
+        write(connection, [entry for batch in group for entry in batch.entries], owner, most_characters=most)
+    except TooMuch:
+        half = len(group) // 2
+        return [*commit(connection, group[:half], owner), *commit(connection, group[half:], owner)]
     except Exception as error:  # also what Python says of a value that cannot be written
         if len(group) == 1:
             return [(group[0], None, error)]
-        return write_one_by_one(connection, group)
+        return write_one_by_one(connection, group, owner)
     return [(batch, None, None) for batch in group]
 
 
-def write_together(connection: sqlite3.Connection, group: Sequence[Batch], last: str) -> None:
-    """Write a group, all rows of a statement at once: a third faster than row by row."""
-    rows: dict[str, list[Sequence[Any]]] = {}
-    for batch in group:
-        for sql, parameters in batch.statements:
-            rows.setdefault(sql, []).append(parameters)
-    if last in rows:
-        rows[last] = rows.pop(last)
-    with transaction(connection):
-        for sql, all_rows in rows.items():
-            write_rows(connection, sql, all_rows)
-
-
-def write_rows(connection: sqlite3.Connection, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-    """Write rows by few statements of many rows each.
-
-    Every statement that is executed lets the event loop's thread go first, and gets the interpreter back only when that
-    rests, or after some milliseconds: row by row, a busy process would write a few hundred rows a second.
-    """
-    if VALUES.search(sql) is None:
-        connection.executemany(sql, rows)
-        return
-    start = 0
-    while start < len(rows):
-        count = rows_at_once(len(rows) - start)
-        some = rows[start : start + count]
-        connection.execute(for_rows(sql, count), list(chain.from_iterable(some)))
-        start += count
-
-
-def rows_at_once(left: int) -> int:
-    """How many rows the next statement writes: few different numbers, so that SQLite's compiled statements are kept."""
-    if left >= MOST_ROWS:
-        return MOST_ROWS
-    return left // 8 * 8 if left > 8 else left
-
-
-@lru_cache(maxsize=256)
-def for_rows(sql: str, count: int) -> str:
-    """A statement that has `VALUES (?, …)` once, for so many rows."""
-    head, row, tail = VALUES.split(sql)
-    return f"{head}VALUES {', '.join([row] * count)}{tail}"
-
-
-def write_one_by_one(connection: sqlite3.Connection, group: Sequence[Batch]) -> list[Outcome]:
+def write_one_by_one(connection: sqlite3.Connection, group: Sequence[Batch], owner: str | None) -> list[Outcome]:
     """Write a group of which a batch fails: each may fail alone, and the others are committed together."""
     outcomes: list[Outcome] = []
     try:
         with transaction(connection):
             for batch in group:
-                outcomes.append((batch, None, write_in_savepoint(connection, batch)))
+                outcomes.append((batch, None, written(connection, batch, owner)))
     except Exception as error:
         failures: list[Outcome] = [(batch, None, failed or error) for batch, _, failed in outcomes]
         return failures + [(batch, None, error) for batch in group[len(outcomes) :]]
     return outcomes
 
 
-def write_in_savepoint(connection: sqlite3.Connection, batch: Batch) -> Exception | None:
-    """Write one batch; what it raised, where it was undone. Raises it where the transaction is lost too."""
-    connection.execute("SAVEPOINT batch")
+def written(connection: sqlite3.Connection, batch: Batch, owner: str | None) -> Exception | None:
+    """Write one batch; what it raised, where nothing of it is written. Raises it where the transaction is lost too."""
     try:
-        for sql, parameters in batch.statements:
-            connection.execute(sql, parameters)
+        write(connection, batch.entries, owner)
     except Exception as error:
         if not connection.in_transaction:
             raise
-        connection.execute("ROLLBACK TO batch")
-        connection.execute("RELEASE batch")
         return error
-    connection.execute("RELEASE batch")
     return None
 
 

@@ -28,6 +28,7 @@ CONTEXT = ("specversion", "id", "source", "type", "time", "subject", "dataconten
 """The attributes that CloudEvents defines; every other one is an extension."""
 
 _ATTRIBUTE = lazy_pattern(r"[a-z0-9]{1,60}")
+_CONTROL = lazy_pattern(r"[\x00-\x1f\x7f-\x9f]")  # CloudEvents 1.0.2, "Type System"
 _TIME = lazy_pattern(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 Violations = list[tuple[str, str]]
 
@@ -195,6 +196,8 @@ def attribute_problem(name: str, value: Any) -> str | None:
         return f"is {describe_type(value)}, and has to be text"
     if isinstance(value, str) and len(value) > LONGEST_ATTRIBUTE and name in CONTEXT:
         return f"has {len(value):,} characters; {LONGEST_ATTRIBUTE:,} is the most"
+    if isinstance(value, str) and (control := _CONTROL.search(value)):
+        return f"holds the control character U+{ord(control[0]):04X}"
     check = CHECKS.get(name)
     return check(value) if check else None
 

@@ -172,6 +172,8 @@ def key_template(event: Event, key: str | None) -> KeyOf:
         made = str(template.render(payload, {}))
         if not made:
             raise Rejected("Its idempotency key is empty.")
+        if "\0" in made:
+            raise Rejected("Its idempotency key holds the control character U+0000.")
         return made
 
     return key_of

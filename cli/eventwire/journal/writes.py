@@ -1,0 +1,117 @@
+"""The SQL of what goes into the journal: all rows of a group by one statement, which is a transaction of its own.
+
+The writer's connection has a view, `entries`, with a column for each kind of row; inserting JSON arrays into it fires a trigger
+that writes them. While a statement runs, the interpreter is free for the event loop, and after each one it has to be waited
+for, 5 ms beside a busy one: so there is one.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Sequence
+
+from msgspec import Struct
+from msgspec.json import Encoder
+
+from eventwire.journal.rows import (
+    AcceptedRun,
+    AccountState,
+    EndedRun,
+    FinishedDelivery,
+    LeftRun,
+    PlannedDelivery,
+    PostponedDelivery,
+    ResolvedDelivery,
+    StartedDelivery,
+)
+
+# What is written for each kind of row, in this order, whatever order the rows came in. `{name}` is a field's value,
+# `{fields}` and `{values}` are all of them, and `{rows}` is where they come from.
+WRITES: dict[type[Struct], tuple[str, ...]] = {
+    AcceptedRun: ("INSERT INTO runs ({fields}, owner) SELECT {values}, NEW.owner FROM {rows}",),
+    PlannedDelivery: ("INSERT INTO deliveries ({fields}) SELECT {values} FROM {rows}",),
+    StartedDelivery: (
+        "UPDATE deliveries SET status = 'started', due_at = NULL FROM {rows} "
+        "WHERE deliveries.run = {run} AND deliveries.position = {position}",
+    ),
+    PostponedDelivery: (
+        "INSERT OR REPLACE INTO attempts (run, position, number, started_at, duration_ms, error, response) "
+        "SELECT {run}, {position}, {attempts}, {started_at}, {duration_ms}, {error}, {response} FROM {rows}",
+        "UPDATE deliveries SET status = 'planned', attempts = {attempts}, due_at = {due_at}, error = {error}, "
+        "started_ms = {started_ms} FROM {rows} WHERE deliveries.run = {run} AND deliveries.position = {position}",
+    ),
+    FinishedDelivery: (
+        "UPDATE deliveries SET status = {status}, attempts = {attempts}, started_ms = {started_ms}, "
+        "duration_ms = {duration_ms}, response = {response}, error = {error}, due_at = NULL FROM {rows} "
+        "WHERE deliveries.run = {run} AND deliveries.position = {position}",
+    ),
+    # A run whose outcomes are not all in the journal has not ended, whatever kept them out: `recover` sees to it.
+    EndedRun: (
+        "UPDATE runs SET status = {status}, duration_ms = {duration_ms}, not_raised = {not_raised} FROM {rows} "
+        "WHERE runs.id = {id} AND NOT EXISTS "
+        "(SELECT 1 FROM deliveries WHERE run = runs.id AND status IN ('planned', 'started'))",
+    ),
+    LeftRun: (
+        "UPDATE runs SET owner = NULL, duration_ms = {duration_ms} FROM {rows} "
+        "WHERE runs.id = {id} AND runs.status = 'running'",
+    ),
+    ResolvedDelivery: (
+        "UPDATE deliveries SET status = {status}, resolution = {resolution} FROM {rows} "
+        "WHERE deliveries.run = {run} AND deliveries.position = {position} AND deliveries.status = 'unknown'",
+        "UPDATE runs SET status = {run_status} FROM {rows} WHERE runs.id = {run}",
+    ),
+    AccountState: ("INSERT OR REPLACE INTO account_states ({fields}) SELECT {values} FROM {rows}",),
+}
+INSERT_ENTRIES = f"INSERT INTO entries VALUES ({', '.join('?' * (len(WRITES) + 1))})"
+
+encode = Encoder().encode
+
+
+NUL = r"(?<!\\)(?:\\\\)*\\u0000"
+"""The character that a text would end at: SQLite's JSON cuts it off there without a word."""
+
+
+class TooMuch(Exception):
+    """Rows are more than one statement takes; nothing was written."""
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Let a connection take entries."""
+    names = ["owner", *(row.__name__ for row in WRITES)]
+    body = "; ".join(filled(row, statement) for row, statements in WRITES.items() for statement in statements)
+    connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute(f"CREATE TEMP VIEW entries AS SELECT {', '.join(f'NULL AS {name}' for name in names)}")
+    connection.execute(f"CREATE TEMP TRIGGER write_entries INSTEAD OF INSERT ON entries BEGIN {body}; END")
+
+
+def filled(row: type[Struct], statement: str) -> str:
+    """A statement for one kind of row, as it stands in the trigger."""
+    values = {field: f"json_extract(entry.value, '$[{place}]')" for place, field in enumerate(row.__struct_fields__)}
+    # the union makes SQLite read each row out of the array once, not once for each of its fields
+    rows = f"(SELECT value FROM json_each(NEW.{row.__name__}) UNION ALL SELECT NULL WHERE 0) AS entry"
+    return statement.format(fields=", ".join(values), values=", ".join(values.values()), rows=rows, **values)
+
+
+def write(
+    connection: sqlite3.Connection, entries: Sequence[Struct], owner: str | None, *, most_characters: int | None = None
+) -> None:
+    """Write rows, all or none: durably, unless within a transaction. Runs that come in are `owner`'s.
+
+    SQLite needs a few times the memory that the rows' JSON does; `most_characters` limits that.
+
+    Raises sqlite3.Error, TooMuch, and ValueError or TypeError where a value is none that JSON has.
+    """
+    rows: dict[type[Struct], list[Struct]] = {}
+    for entry in entries:
+        kind = type(entry)
+        if kind in rows:
+            rows[kind].append(entry)
+        else:
+            rows[kind] = [entry]
+    arrays = [encode(rows[kind]).decode() if kind in rows else None for kind in WRITES]
+    if any("\\u0000" in array and re.search(NUL, array) for array in arrays if array):
+        raise ValueError("the journal keeps no text with the character U+0000")
+    if most_characters and sum(len(array) for array in arrays if array) > most_characters:
+        raise TooMuch
+    connection.execute(INSERT_ENTRIES, (owner, *arrays))
