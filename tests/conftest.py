@@ -6,6 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# how long an example takes says something of the machine only
+settings.register_profile("eventwire", deadline=None)
+settings.load_profile("eventwire")
 
 # tests import their helpers by name: tests.servers, tests.tools
 sys.path.insert(0, str(Path(__file__).parent.parent))
