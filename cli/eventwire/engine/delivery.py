@@ -132,54 +132,65 @@ def left_to_others(delivery: Delivery, course: Course, outcome: dict[str, Any]) 
 
 def ended(delivery: Delivery, course: Course, begun: float, outcome: dict[str, Any]) -> ActionRecord:
     """A delivery's record once it is over."""
+    return record_of(delivery, course, begun, outcome["status"], outcome.get("response"), outcome.get("error"))
+
+
+def record_of(
+    delivery: Delivery, course: Course, begun: float, status: DeliveryStatus, response: Any, error: Any = None
+) -> ActionRecord:
+    """A delivery's record with what came of it at this moment."""
     record = delivery.record
     return ActionRecord(
         record.name,
         record.service_account,
         record.service,
         record.action,
-        outcome["status"],
+        status,
         delivery.attempts,
         round((begun - course.started) * 1000, 3),
         round((time.perf_counter() - begun) * 1000, 3),
         record.request,
-        outcome.get("response"),
-        outcome.get("error"),
+        response,
+        error,
     )
 
 
 def send_together(delivery: Delivery, course: Course, ticket: Ticket) -> bool:
     """Send a delivery's first attempt with all that go to its account at this moment; False where it has to wait for
-    anything, or its service takes each by itself. The ticket is settled once it is over; `landed` tells what came of it.
+    anything, or its service takes each by itself. The ticket is settled once it is over; `answered` or `raised` tells what
+    came of it.
 
     It is what `deliver` does, without a task of its own: that is half of what a delivery costs.
     """
+    connections = course.connections
     account = delivery.record.service_account
-    batching = course.connections.opened(account)
+    batching = connections.opened(account)
     if batching is None or not batching.takes_many or not delivery.is_started:
         return False
-    if not course.connections.gate(account).is_free or delivery.operation is None:
+    if not connections.gate(account).is_free or delivery.operation is None:
         return False
     delivery.attempts += 1
     batching.submit(delivery.operation, delivery.request or {}, ticket)
-    course.connections.deadlines.add(delivery.timeout_seconds, ticket)
+    connections.deadlines.add(delivery.timeout_seconds, ticket)
     return True
 
 
-def landed(delivery: Delivery, course: Course, outcome: Any, begun: float) -> Attempt:
-    """What came of an attempt that was sent together with others: its response, or what was raised."""
+def answered(delivery: Delivery, course: Course, response: Any, begun: float) -> ActionRecord:
+    """The record of a delivery that was sent together with others, and was answered."""
+    course.connections.gate(delivery.record.service_account).leave(None)
+    return record_of(delivery, course, begun, DeliveryStatus.SUCCEEDED, response)
+
+
+def raised(delivery: Delivery, course: Course, error: BaseException, begun: float) -> Attempt:
+    """What came of an attempt that was sent together with others, and was not answered well."""
     account = delivery.record.service_account
-    gate = course.connections.gate(account)
-    if not isinstance(outcome, BaseException):
-        gate.leave(None)
-        return Attempt({"status": DeliveryStatus.SUCCEEDED, "response": outcome})
-    if isinstance(outcome, TimeoutError | asyncio.CancelledError):
+    if isinstance(error, TimeoutError | asyncio.CancelledError):
         batching = course.connections.opened(account)
         if batching is not None:
             batching.give_up()
-    tried = attempt_that_raised(delivery, outcome, connected=True, seconds=time.perf_counter() - begun)
+    tried = attempt_that_raised(delivery, error, connected=True, seconds=time.perf_counter() - begun)
     if tried.error is not None:
-        gate.leave(tried.error)
+        course.connections.gate(account).leave(tried.error)
     return tried
 
 

@@ -18,12 +18,13 @@ from eventwire.engine.delivery import (
     Attempt,
     Course,
     Delivery,
+    answered,
     cut_off,
     deliver,
     describe_error,
     ended,
-    landed,
     left_to_others,
+    raised,
     repeat_delay,
     send_together,
 )
@@ -82,6 +83,22 @@ Ended = Callable[["Passage", Exception | None], None]
 class Passage:
     """One run's way from its deliveries to its end."""
 
+    __slots__ = (
+        "_course",
+        "_done",
+        "_duration_ms",
+        "_error",
+        "_journal",
+        "_last",
+        "_pipeline",
+        "_raised",
+        "_records",
+        "_under_way",
+        "_writing",
+        "run",
+        "status",
+    )
+
     def __init__(self, pipeline: Pipeline, run: Run, journal: Journal, done: Ended) -> None:
         """`run` is in the journal, and this process's."""
         self.run = run
@@ -137,7 +154,10 @@ class Passage:
         """What came of a delivery that went with others."""
         self._pipeline.running.discard(sent)
         delivery, course = sent.delivery, self._course
-        tried = landed(delivery, course, outcome, sent.begun)
+        if not isinstance(outcome, BaseException):
+            self._over(delivery, answered(delivery, course, outcome, sent.begun))
+            return
+        tried = raised(delivery, course, outcome, sent.begun)
         if repeat_delay(delivery, tried.error, course) is None:
             self._over(delivery, ended(delivery, course, sent.begun, tried.outcome))
         else:
@@ -238,17 +258,19 @@ def recordable(run: Run, delivery: Delivery, record: ActionRecord) -> tuple[Acti
         return record, run.finished(delivery, record)
 
 
+RAISED_BY = {DeliveryStatus.SUCCEEDED: "success", DeliveryStatus.FAILED: "failure"}
+
+
 def triggered(run: Run, records: Sequence[ActionRecord]) -> list[Wanted]:
     """The events that the outcomes of a run raise; one that is unknown, or was left out, raises none."""
-    outcomes = {DeliveryStatus.SUCCEEDED: "success", DeliveryStatus.FAILED: "failure"}
+    pairs = [pair for pair in zip(run.deliveries, records, strict=True) if pair[0].triggers]
     return [
         Wanted(
             plan,
             f"{delivery.label} on {plan.trigger.outcome}",
             record.response if plan.trigger.outcome == "success" else record.error,
         )
-        for delivery, record in zip(run.deliveries, records, strict=True)
-        if delivery.triggers
+        for delivery, record in pairs
         for plan in delivery.triggers
-        if plan.trigger.outcome == outcomes.get(record.status)
+        if plan.trigger.outcome == RAISED_BY.get(record.status)
     ]

@@ -130,9 +130,28 @@ class Pipeline:
         run = self.make_run(incoming, only=only)
         if dry_run:
             return run.report([delivery.record for delivery in run.deliveries])
-        with self.under_way():
-            first = await self.accept(run)
-            return await self.finish(run) if first is None else await self.await_first(run, first)
+        run.started += await self.prepare(run.deliveries)
+        future: Future[RunRecord | str] = asyncio.get_running_loop().create_future()
+
+        def accepted(first: str | None, error: Exception | None) -> None:
+            if first is not None and not future.done():
+                future.set_result(first)
+                return
+            if first is None and error is None:
+                self.finish_soon(run, partial(_tell, future))
+            else:
+                settle(future, None, error)
+            self.leave()
+
+        self.enter()
+        self._begin(run, accepted)
+        outcome = await future
+        if not isinstance(outcome, str):
+            return outcome
+        try:
+            return await self.await_first(run, outcome)
+        finally:
+            self.leave()
 
     def make_run(self, incoming: IncomingEvent, *, only: Selection = EVERYTHING) -> NewRun:
         """Validate, match and render an event. Raises PayloadError."""
@@ -190,12 +209,7 @@ class Pipeline:
         Raises NotRecorded.
         """
         future: Future[RunRecord] = asyncio.get_running_loop().create_future()
-
-        def ended(passage: Passage, error: Exception | None) -> None:
-            if not future.done():
-                settle(future, None if error else passage.record, error)
-
-        self.finish_soon(run, ended)
+        self.finish_soon(run, partial(_tell, future))
         return await future
 
     def finish_soon(self, run: Run, ended: Ended) -> None:
@@ -433,3 +447,9 @@ class Pipeline:
     def _journal(self) -> Journal:
         assert self.journal is not None, "only dry runs do without a journal"
         return self.journal
+
+
+def _tell(future: Future[Any], passage: Passage, error: Exception | None) -> None:
+    """Give who waits for a run its record, or what was raised."""
+    if not future.done():
+        settle(future, None if error else passage.record, error)

@@ -23,6 +23,11 @@ class DeliveryStatus(StrEnum):
     """Not sent, or not sent again yet: of a dry run, what would have been."""
 
 
+# a member by itself is twice as fast as one of its class
+PLANNED = DeliveryStatus.PLANNED
+SUCCEEDED = DeliveryStatus.SUCCEEDED
+
+
 class RunStatus(StrEnum):
     """What came of a run's actions together."""
 
@@ -53,7 +58,7 @@ class ActionRecord(Struct, frozen=True):
     @property
     def is_waiting(self) -> bool:
         """Whether an attempt has failed and another follows, or it was left to another process before the first."""
-        return self.status is DeliveryStatus.PLANNED and (self.attempts > 0 or self.started_ms is not None)
+        return self.status is PLANNED and (self.attempts > 0 or self.started_ms is not None)
 
     @property
     def status_so_far(self) -> DeliveryStatus:
