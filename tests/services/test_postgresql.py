@@ -563,7 +563,7 @@ def test_a_lone_row_goes_over_the_connection_that_is_there_and_holds_no_other_ba
 
         try:
             await send(1)
-            opened = server.pool.get_size(), server.batches.get_size()
+            opened = server.pool.get_size(), server.batches.count
             async with holder.transaction():
                 await holder.execute(f"INSERT INTO {schema}.customers (id, name) VALUES (2, 'x')")
                 blocked = send(2)
@@ -643,3 +643,80 @@ def test_behind_a_pooler_rows_go_together_too(schema, pooler):
     outcomes = together(*steps, credentials=account)
     assert [n for n, each in enumerate(outcomes, start=1) if isinstance(each, Rejected)] in ([1], [50])
     assert len(rows(schema)) == 99
+
+
+def test_batches_that_follow_each_other_see_a_table_that_has_changed_in_between(schema):
+    """Whatever was prepared for the first is no longer right for the second."""
+    changes = (
+        "DROP COLUMN name, ADD COLUMN name integer",
+        "ALTER COLUMN name TYPE text",
+        "ALTER COLUMN name TYPE date USING '2026-01-01'",
+        "RENAME COLUMN id TO number",
+    )
+
+    async def run():
+        server = await SERVICE.connect(settings())
+        connection = await asyncpg.connect(POSTGRESQL)
+        found = []
+
+        async def both(first: int, name: str):
+            steps = [insert(schema, id=first, name=name), insert(schema, id=first + 1, name=name)]
+            pairs = [(SERVICE.operation(operation), request(operation, values)) for operation, values in steps]
+            found.append(await send_together(SERVICE, server, pairs))
+
+        try:
+            for first, (name, change) in enumerate(zip(("1", "2", "3", "2026-02-03"), changes, strict=True)):
+                await both(first * 2, name)
+                await connection.execute(f"ALTER TABLE {schema}.customers {change}")
+            await both(20, "2026-02-04")
+        finally:
+            await connection.close()
+            await server.close()
+        return found
+
+    *fit, last = asyncio.run(run())
+    assert [[each["rows"] for each in both] for both in fit] == [[1, 1]] * 4
+    assert all(isinstance(each, Rejected) and '"id"' in each.message for each in last)
+
+
+def test_a_connection_that_was_cut_off_in_a_batch_is_not_used_again(schema):
+    """And one that its server ends while nobody uses it is made anew."""
+
+    async def run():
+        server = await SERVICE.connect(settings())
+        connection = await asyncpg.connect(POSTGRESQL)
+        steps = [(SERVICE.operation("insert"), request(*insert(schema, id=number))) for number in range(1, 9)]
+        end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'eventwire' AND pid <> pg_backend_pid()"
+        try:
+            first = await send_together(SERVICE, server, steps[:4])
+            await connection.fetch(end)
+            await asyncio.sleep(0.2)
+            return [*first, *await send_together(SERVICE, server, steps[4:])]
+        finally:
+            await connection.close()
+            await server.close()
+
+    assert [each["rows"] for each in asyncio.run(run())] == [1] * 8
+
+
+def test_what_a_trigger_locks_for_its_session_is_let_go_after_the_batch(schema):
+    query_postgresql(
+        f"CREATE FUNCTION {schema}.locks() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN PERFORM pg_advisory_lock(4711); RETURN NEW; END $$",
+        f"CREATE TRIGGER locks BEFORE INSERT ON {schema}.customers FOR EACH ROW EXECUTE FUNCTION {schema}.locks()",
+    )
+
+    async def run():
+        server = await SERVICE.connect(settings())
+        steps = [(SERVICE.operation("insert"), request(*insert(schema, id=number))) for number in range(1, 4)]
+        try:
+            outcomes = await send_together(SERVICE, server, steps)
+            connection = await asyncpg.connect(POSTGRESQL)
+            async with asyncio.timeout(10):
+                await connection.execute("SELECT pg_advisory_lock(4711)")
+            await connection.close()
+        finally:
+            await server.close()
+        return outcomes
+
+    assert [each["rows"] for each in asyncio.run(run())] == [1] * 3

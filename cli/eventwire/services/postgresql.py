@@ -11,8 +11,9 @@ from eventwire.errors import ServiceError
 from eventwire.fields import Field, FieldType
 from eventwire.services.declare import Column, Credentials, Operation, Request, Service, give_up, import_client
 from eventwire.services.postgresql_batches import LOCK_MILLISECONDS, TOGETHER, Batch, Paces
+from eventwire.services.postgresql_connections import MOST, BatchConnections
 from eventwire.services.postgresql_errors import translate
-from eventwire.services.postgresql_values import convert, response_of
+from eventwire.services.postgresql_values import convert, parameters_of, response_of
 from eventwire.services.sql import Dialect, operations
 from eventwire.services.tls import INSTEAD, ca_field, ca_file, trust
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     import asyncpg
 
 POOL_SIZE = 10
-TOGETHER_POOL_SIZE = 4  # each of its connections carries many rows
 CONNECT_SECONDS = 15.0
 VERIFYING = ("require", "verify-ca", "verify-full")
 
@@ -40,7 +40,7 @@ ORDER BY c.table_schema, c.table_name, c.ordinal_position
 class Server:
     """Pools of connections, grown as deliveries need them."""
 
-    def __init__(self, pool: asyncpg.Pool[Any], batches: asyncpg.Pool[Any], address: str, *, pooled: bool) -> None:
+    def __init__(self, pool: asyncpg.Pool[Any], batches: BatchConnections, address: str, *, pooled: bool) -> None:
         """`pooled` is whether a pooler stands in between, which gives each transaction another connection."""
         self.pool = pool
         self.batches = batches
@@ -100,12 +100,10 @@ async def connect(credentials: Credentials) -> Server:
     try:
         pool = await asyncpg.create_pool(**how, min_size=1, max_size=POOL_SIZE, server_settings=named)
         # opens nothing yet
-        batches = await asyncpg.create_pool(
-            **how, min_size=0, max_size=TOGETHER_POOL_SIZE, server_settings=named | patience
-        )
+        batches = await asyncpg.create_pool(**how, min_size=0, max_size=MOST, server_settings=named | patience)
     except Exception as error:
         raise translate(error, address, sent=False) from error
-    return Server(pool, batches, address, pooled=pooled)
+    return Server(pool, BatchConnections(batches, keeps=not pooled), address, pooled=pooled)
 
 
 async def set_up(connection: Any) -> None:
@@ -165,7 +163,7 @@ async def send(server: Server, request: Request) -> Any:
     try:
         async with server.pool.acquire() as connection, server.together(connection):
             prepared = await connection.prepare(request["statement"])
-            parameters = convert(request["parameters"], prepared.get_parameters())
+            parameters = convert(request["parameters"], parameters_of(prepared.get_parameters()))
             sent = True  # what was prepared has no effect before
             rows = await prepared.fetch(*parameters)
             return response_of(prepared.get_statusmsg(), rows)

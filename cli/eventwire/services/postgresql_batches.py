@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from eventwire.errors import ServiceError, Unavailable
 from eventwire.language.lazy_pattern import lazy_pattern
 from eventwire.services.declare import Request
+from eventwire.services.postgresql_connections import BatchConnection, Prepared
 from eventwire.services.postgresql_errors import translate
 from eventwire.services.postgresql_values import convert, response_of
 
@@ -98,29 +99,37 @@ class Batch:
     async def insert(self) -> None:
         """Send all rows whose values fit, and commit them."""
         begun = perf_counter()
-        async with self.server.batches.acquire() as connection:
-            async with self.server.together(connection):
-                if self.server.pooled:
-                    await connection.execute(f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS}")
-                some = next(iter(self.requests.values()))
-                statement = numbered(self.statement, len(some["parameters"]))
-                # anew for each batch: a kept statement would hold the types of a table that has changed since
-                prepared = await connection.prepare(statement)
-                given = self.converted(prepared.get_parameters()[:-1])
-                self.sent = list(given)
-                rows = await prepared.fetchmany(list(given.values())) if given else []
-            self.rows = rows
+        async with self.server.batches.lent() as lent, self.server.together(lent.connection):
+            if self.server.pooled:
+                await lent.connection.execute(f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS}")
+            some = next(iter(self.requests.values()))
+            prepared, given = await self.prepared(lent, numbered(self.statement, len(some["parameters"])))
+            self.sent = list(given)
+            rows = await prepared.statement.fetchmany(list(given.values())) if given else []
+        self.rows = rows
         self.server.paces.note(self.statement, len(self.requests), perf_counter() - begun)
 
-    def converted(self, types: Sequence[Any]) -> dict[int, list[Any]]:
-        """Each row's values by its position; one whose values do not fit has its outcome at once."""
+    async def prepared(self, lent: BatchConnection, statement: str) -> tuple[Prepared, dict[int, list[Any]]]:
+        """The statement, and each row's values for it; one whose values do not fit has its outcome at once."""
+        if kept := lent.kept(statement):
+            given = self.converted(kept)
+            if len(given) == len(self.requests):  # otherwise the table may have changed
+                return kept, given
+        prepared = await lent.prepare(statement)
+        return prepared, self.converted(prepared)
+
+    def converted(self, prepared: Prepared) -> dict[int, list[Any]]:
+        """Each row's values by its position; of one whose values do not fit, the outcome is why."""
         found = {}
         for position, request in self.requests.items():
             try:
-                found[position] = [*convert(request["parameters"], types), position]
+                values = convert(request["parameters"], prepared.parameters[:-1])
             except Exception as error:
                 foreseen = isinstance(error, ServiceError)
                 self.outcomes[position] = error if foreseen else translate(error, self.server.address, sent=False)
+            else:
+                values.append(position)
+                found[position] = values
         return found
 
     def settle(self, rows: Sequence[Any]) -> None:

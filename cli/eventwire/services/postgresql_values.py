@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from eventwire.errors import Rejected
@@ -24,28 +25,41 @@ ZERO = lazy_pattern(r"(?<!\\)(?:\\\\)*\\u0000")  # and not an escaped backslash 
 TRUE_AND_FALSE = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 
 
-def convert(values: Sequence[Any], types: Sequence[Any]) -> list[Any]:
-    """The parameters as the types that the server expects. Raises Rejected for one that does not fit."""
-    if len(values) != len(types):
+class Parameter(NamedTuple):
+    """A parameter of a statement: its type's name, and what makes a value one of that type."""
+
+    kind: str
+    converter: Converter
+
+
+def parameters_of(types: Sequence[Any]) -> list[Parameter]:
+    """A statement's parameters, from the types that the server says they have; types unknown here get text, which the driver
+    may take.
+    """
+    return [Parameter(each.name, converter_of(each.name)) for each in types]
+
+
+def converter_of(kind: str) -> Converter:
+    """What makes a value one of a type."""
+    if kind.endswith("[]"):
+        return partial(to_array, converter=converter_of(kind[:-2]))
+    return CONVERTERS.get(kind, to_text)
+
+
+def convert(values: Sequence[Any], parameters: Sequence[Parameter]) -> list[Any]:
+    """The values as the types that the server expects. Raises Rejected for one that does not fit."""
+    if len(values) != len(parameters):
         raise Rejected(
-            f"The statement has {len(types)} parameters, but {len(values)} wildcards.",
+            f"The statement has {len(parameters)} parameters, but {len(values)} wildcards.",
             next_step="Write wildcards where values belong, and no $1 of your own.",
         )
-    return [
-        convert_one(value, kind.name, number)
-        for number, (value, kind) in enumerate(zip(values, types, strict=True), start=1)
-    ]
-
-
-def convert_one(value: Any, kind: str, number: int) -> Any:
-    """One parameter as a type of the server. Raises Rejected."""
-    if value is None:
-        return None
-    try:
-        converted = to_array(value, kind[:-2]) if kind.endswith("[]") else to_scalar(value, kind)
-    except (ValueError, ArithmeticError, TypeError) as error:
-        reason = f": {error}" if isinstance(error, Unfit) else ""
-        raise Rejected(f"Parameter {number}, {shown(value)}, is no {kind}{reason}.") from None
+    converted = []
+    for value, (kind, converter) in zip(values, parameters, strict=True):
+        try:
+            converted.append(None if value is None else converter(value))
+        except (ValueError, ArithmeticError, TypeError) as error:
+            reason = f": {error}" if isinstance(error, Unfit) else ""
+            raise Rejected(f"Parameter {len(converted) + 1}, {shown(value)}, is no {kind}{reason}.") from None
     return converted
 
 
@@ -53,20 +67,14 @@ class Unfit(ValueError):
     """Says why a value does not fit."""
 
 
-def to_array(value: Any, kind: str) -> list[Any]:
+def to_array(value: Any, converter: Converter) -> list[Any]:
     """A list as an array; a single value is no array."""
     if not isinstance(value, list | tuple):
         raise Unfit("an array is needed")
     return [
-        None if each is None else to_array(each, kind) if isinstance(each, list) else to_scalar(each, kind)
+        None if each is None else to_array(each, converter) if isinstance(each, list) else converter(each)
         for each in value
     ]
-
-
-def to_scalar(value: Any, kind: str) -> Any:
-    """A value as a type that is no array; types unknown here get text, which the driver may take."""
-    converter: Converter = CONVERTERS.get(kind, to_text)
-    return converter(value)
 
 
 def to_text(value: Any) -> str:
