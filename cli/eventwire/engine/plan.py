@@ -21,7 +21,7 @@ from eventwire.project.load import uncollected
 from eventwire.project.model import Action, Event, Filter, Project, Trigger
 from eventwire.project.triggers import SAYS, field_for, roots_of
 from eventwire.services.catalog import find_service
-from eventwire.services.declare import Operation, Repetition, Request, Service, Target, Values
+from eventwire.services.declare import Operation, Request, Service, Target, Values
 
 Payload = Mapping[str, Any]
 Envelope = Mapping[str, Any]
@@ -52,10 +52,6 @@ class OperationPlan(Struct, frozen=True):
             if self.waiting_account is None:
                 raise
             raise missing_settings(self.service, self.waiting_account, environment) from error
-
-    def repetition(self, values: Values) -> Repetition:
-        """What happens where a delivery of these values is sent twice."""
-        return self.operation.repetition_of(values)
 
 
 class TriggerPlan(Struct, frozen=True):

@@ -26,6 +26,8 @@ class DeliveryStatus(StrEnum):
 # a member by itself is twice as fast as one of its class
 PLANNED = DeliveryStatus.PLANNED
 SUCCEEDED = DeliveryStatus.SUCCEEDED
+FAILED = DeliveryStatus.FAILED
+UNKNOWN = DeliveryStatus.UNKNOWN
 
 
 class RunStatus(StrEnum):
@@ -63,7 +65,7 @@ class ActionRecord(Struct, frozen=True):
     @property
     def status_so_far(self) -> DeliveryStatus:
         """What it counts for in its run: one that is still to be tried again has not succeeded."""
-        return DeliveryStatus.FAILED if self.is_waiting else self.status
+        return FAILED if self.is_waiting else self.status
 
     def as_dict(self) -> dict[str, Any]:
         """The delivery as data."""
@@ -78,6 +80,10 @@ class FilterRecord(Struct, frozen=True):
     matched: bool
     explanation: Mapping[str, Any] | None = None
     actions: tuple[ActionRecord, ...] = ()
+
+    def as_matched(self, actions: tuple[ActionRecord, ...] = ()) -> FilterRecord:
+        """The same where the filter has matched, with what came of its actions."""
+        return FilterRecord(self.name, self.where, True, self.explanation, actions)
 
     def verdict(self) -> dict[str, Any]:
         """The filter without its actions, as the journal keeps it."""
@@ -123,7 +129,7 @@ class RunRecord(Struct, frozen=True):
     @property
     def actions(self) -> list[ActionRecord]:
         """The deliveries of all filters, in the order of the project file."""
-        return [action for each in self.matching for action in each.actions]
+        return actions_of(self.matching)
 
     @property
     def status(self) -> RunStatus:
@@ -133,7 +139,7 @@ class RunRecord(Struct, frozen=True):
     @property
     def slowest_ms(self) -> float:
         """The longest action's duration: what the whole run cannot be faster than."""
-        return max((action.duration_ms or 0.0 for action in self.actions), default=0.0)
+        return slowest_of(self.actions)
 
     def as_dict(self) -> dict[str, Any]:
         """The record as data: exactly what `run --json` prints."""
@@ -141,13 +147,15 @@ class RunRecord(Struct, frozen=True):
 
     def document(self) -> dict[str, Any]:
         """What `as_dict` gives, for who only writes it as JSON: the filters are left as they are, which is written the same."""
-        slowest_ms = self.slowest_ms
+        matching = self.matching
+        actions = actions_of(matching)
+        slowest_ms = slowest_of(actions)
         return {
             "id": self.id,
             "event": self.event,
             "environment": self.environment,
-            "status": self.status,
-            "match": {"filters": self.filter_count, "matched": len(self.matching)},
+            "status": status_of([each.status_so_far for each in actions]),
+            "match": {"filters": self.filter_count, "matched": len(matching)},
             "duration_ms": round(self.duration_ms, 3),
             "slowest_ms": round(slowest_ms, 3),
             "overhead_ms": round(self.duration_ms - slowest_ms, 3),
@@ -155,8 +163,18 @@ class RunRecord(Struct, frozen=True):
         }
 
 
+def actions_of(filters: Sequence[FilterRecord]) -> list[ActionRecord]:
+    """The deliveries of filters, in their order."""
+    return [action for each in filters for action in each.actions]
+
+
+def slowest_of(actions: Sequence[ActionRecord]) -> float:
+    """The longest action's duration, in milliseconds."""
+    return max([action.duration_ms or 0.0 for action in actions], default=0.0)
+
+
 def status_of(statuses: Sequence[DeliveryStatus]) -> RunStatus:
     """What deliveries' outcomes come to; a run with none has succeeded."""
-    if DeliveryStatus.FAILED not in statuses and DeliveryStatus.UNKNOWN not in statuses:
+    if FAILED not in statuses and UNKNOWN not in statuses:
         return RunStatus.SUCCEEDED
-    return RunStatus.PARTIAL if DeliveryStatus.SUCCEEDED in statuses else RunStatus.FAILED
+    return RunStatus.PARTIAL if SUCCEEDED in statuses else RunStatus.FAILED

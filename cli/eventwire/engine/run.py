@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from eventwire.engine.delivery import Delivery, describe_error
 from eventwire.engine.plan import ActionPlan, EventPlan
-from eventwire.engine.record import ActionRecord, DeliveryStatus, FilterRecord, RunRecord
+from eventwire.engine.record import PLANNED, ActionRecord, DeliveryStatus, FilterRecord, RunRecord
 from eventwire.engine.selection import EVERYTHING, Selection
 from eventwire.errors import CredentialError, ServiceError
 from eventwire.journal.identifiers import delivery_key, new_run_id
@@ -94,7 +94,6 @@ class Run:
 
     def __init__(
         self,
-        *,
         id: str,
         event: str,
         environment: str,
@@ -136,9 +135,7 @@ class Run:
         actions: dict[str, list[ActionRecord]] = {}
         for delivery, record in zip(self.deliveries, records, strict=True):
             actions.setdefault(delivery.filter, []).append(record)
-        matched = {
-            position: replace(each, actions=tuple(actions.get(each.name, ()))) for position, each in self.matching()
-        }
+        matched = {position: each.as_matched(tuple(actions.get(each.name, ()))) for position, each in self.matching()}
         return RunRecord(
             self.id,
             self.event,
@@ -181,89 +178,89 @@ class NewRun(Run):
     ) -> None:
         """Match and render; `explain` asks for each filter's explanation."""
         now = time.time()
+        run_id = incoming.run or new_run_id()
+        payload, name = incoming.payload, incoming.name
+        envelope = {
+            "id": incoming.id or run_id,
+            "name": name,
+            "time": incoming.time or iso_8601(now),
+            "source": incoming.source,
+            "environment": environment,
+        }
+        unmatched = plan.unmatched
+        super().__init__(
+            run_id, name, environment, payload, envelope, now, incoming.generation, unmatched, len(unmatched), []
+        )
         self.incoming = incoming
         self.plan = plan
         self.only = only
-        run_id = incoming.run or new_run_id()
-        super().__init__(
-            id=run_id,
-            event=incoming.name,
-            environment=environment,
-            payload=incoming.payload,
-            envelope={
-                "id": incoming.id or run_id,
-                "name": incoming.name,
-                "time": incoming.time or iso_8601(now),
-                "source": incoming.source,
-                "environment": environment,
-            },
-            received_at=now,
-            generation=incoming.generation,
-            filters=plan.unmatched,
-            filter_count=len(plan.filters),
-            deliveries=[],
-        )
         self.is_explained = explain
-        self.matched = plan.matcher.matching(incoming.payload, self.envelope)
+        self.matched = plan.matcher.matching(payload, envelope)
         if self.matched:
             self.deliveries = self.render()
         if explain:
             self.filters = [
-                replace(each, explanation=plan.filters[position].explain(incoming.payload, self.envelope))
-                for position, each in enumerate(plan.unmatched)
+                replace(each, explanation=plan.filters[position].explain(payload, envelope))
+                for position, each in enumerate(unmatched)
             ]
 
     def matching(self) -> list[tuple[int, FilterRecord]]:
-        return [(position, replace(self.filters[position], matched=True)) for position in self.matched]
+        return [(position, self.filters[position].as_matched()) for position in self.matched]
 
     def render(self) -> list[Delivery]:
         """What the filters that matched are about to send, in the order of the project file."""
-        filters = [self.plan.filters[position] for position in self.matched]
-        plans = [(each.filter.name, action) for each in filters for action in each.actions]
-        return [self.render_action(position, *plan) for position, plan in enumerate(plans)]
+        deliveries: list[Delivery] = []
+        for position in self.matched:
+            each = self.plan.filters[position]
+            for action in each.actions:
+                deliveries.append(self.render_action(len(deliveries), each.filter.name, action))
+        return deliveries
 
     def render_action(self, position: int, filter_name: str, plan: ActionPlan) -> Delivery:
         """One delivery; where its request cannot be made, one that has failed already and sends nothing."""
         action, work = plan.action, plan.work
+        service, operation = work.service, work.operation
         replay = self.incoming.replay
         root = replay.original if replay and not replay.is_anew else self.id
         key = delivery_key(root, filter_name, action.name)
-        is_wanted = self.only.includes(filter_name, action.name)
         left_out = replay.left_out.get(f"{filter_name}/{action.name}") if replay else None
         request: Request | None = None
         repetition = Repetition.SAFE
         error: Mapping[str, Any] | None = None
-        status = DeliveryStatus.PLANNED if is_wanted and not left_out else DeliveryStatus.SKIPPED
+        status = PLANNED
+        if left_out or not self.only.includes(filter_name, action.name):
+            status = DeliveryStatus.SKIPPED
         try:
             values = work.render(self.payload, self.envelope)
             request = work.request(values, self.environment, key)
-            repetition = work.repetition(values)
+            repetition = operation.repetition_of(values)
         except (ServiceError, CredentialError) as failure:
             error = describe_error(failure)
-            if status is DeliveryStatus.PLANNED:
+            if status is PLANNED:
                 status = DeliveryStatus.FAILED
         error = left_out or error
-        return Delivery(
-            run=self.id,
-            position=position,
-            filter=filter_name,
-            service=work.service,
-            operation=work.operation,
-            key=key,
+        record = ActionRecord(
+            action.name,
+            action.account,
+            service.name,
+            operation.name,
+            status,
             request=request,
-            repetition=repetition,
-            record=ActionRecord(
-                action.name,
-                action.account,
-                work.service.name,
-                work.operation.name,
-                status,
-                request=request,
-                error=error,
-            ),
-            retry=action.retry,
-            timeout_seconds=action.timeout_seconds,
-            triggers=plan.triggers,
+            error=error,
+        )
+        return Delivery(
+            self.id,
+            position,
+            filter_name,
+            service,
+            operation,
+            key,
+            request,
+            repetition,
+            record,
+            action.retry,
+            action.timeout_seconds,
+            plan.triggers,
         )
 
     def accepted(self) -> AcceptedRun:
@@ -337,14 +334,14 @@ class NewRun(Run):
 
 def iso_8601(seconds: float) -> str:
     """A moment as `{event.time}` gives it: UTC, to the millisecond."""
-    whole = int(seconds // 1)
-    return f"{iso_8601_of_second(whole)}.{int((seconds - whole) * 1000):03}+00:00"
+    return iso_8601_of_millisecond(int(seconds * 1000 // 1))
 
 
 @lru_cache(maxsize=4)
-def iso_8601_of_second(seconds: int) -> str:
-    """The part of a moment that thousands of events share."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+def iso_8601_of_millisecond(milliseconds: int) -> str:
+    """What thousands of events share."""
+    moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
+    return f"{moment.strftime('%Y-%m-%dT%H:%M:%S')}.{milliseconds % 1000:03}+00:00"
 
 
 def encode_or_none(value: Any) -> str | None:
