@@ -18,7 +18,7 @@ from eventwire.engine.record import PLANNED, ActionRecord, DeliveryStatus, Filte
 from eventwire.engine.selection import EVERYTHING, Selection
 from eventwire.errors import CredentialError, ServiceError
 from eventwire.journal.identifiers import delivery_key, new_run_id
-from eventwire.journal.rows import AcceptedRun, FinishedDelivery, PlannedDelivery, PostponedDelivery
+from eventwire.journal.rows import AcceptedRun, FinishedDelivery, PlannedDelivery, PostponedDelivery, RelatedRun
 from eventwire.language.payloads import encode_json
 from eventwire.services.declare import Repetition, Request
 
@@ -62,6 +62,11 @@ class IncomingEvent(Struct, frozen=True):
     """The run's id, where it is known beforehand; a new one is made otherwise."""
     payload_text: str | None = None
     """The payload as JSON text, where it is known beforehand."""
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether it belongs to no other run, and came without an envelope of its own."""
+        return not (self.parent or self.replay or self.id or self.time or self.extensions)
 
 
 class Verdicts(Sequence[FilterRecord]):
@@ -267,9 +272,9 @@ class NewRun(Run):
         """The run as the journal keeps it from the start."""
         incoming = self.incoming
         payload = incoming.payload_text or encode_json(incoming.payload)
-        return AcceptedRun(
+        common = (
             self.id,
-            incoming.name,
+            self.event,
             self.environment,
             incoming.source,
             incoming.idempotency_key,
@@ -278,6 +283,14 @@ class NewRun(Run):
             sha256(payload.encode()).hexdigest() if incoming.idempotency_key else "",
             self.kept_verdicts(),
             self.filter_count,
+            # where nothing is to be done, it has ended as soon as it is in the journal
+            "running" if self.deliveries else "succeeded",
+            None if self.deliveries else self.elapsed_ms(),
+        )
+        if incoming.stands_alone:
+            return AcceptedRun(*common)
+        return RelatedRun(
+            *common,
             incoming.parent,
             incoming.raised_by,
             incoming.generation,
@@ -285,8 +298,6 @@ class NewRun(Run):
             incoming.id,
             incoming.time,
             encode_or_none(incoming.extensions or None),
-            # where nothing is to be done, it has ended as soon as it is in the journal
-            *(() if self.deliveries else ("succeeded", self.elapsed_ms())),
         )
 
     def kept_verdicts(self) -> str:

@@ -28,6 +28,16 @@ class AcceptedRun(Struct, frozen=True, array_like=True):
     """Tells a repeated key with another payload; empty where there is no key."""
     filters: str
     filter_count: int = 0
+    status: str = "running"
+    duration_ms: float | None = None
+    """How long it took, where it has ended already."""
+
+
+class RelatedRun(AcceptedRun, frozen=True, array_like=True):
+    """A run that belongs to another one, or whose event came with an envelope of its own. Most have none of these columns, which
+    cost as much to write as all the others.
+    """
+
     parent: str | None = None
     """The run whose action's outcome raised the event."""
     raised_by: str | None = None
@@ -39,9 +49,6 @@ class AcceptedRun(Struct, frozen=True, array_like=True):
     event_time: str | None = None
     extensions: str | None = None
     """What a CloudEvent had beside its payload, as JSON text."""
-    status: str = "running"
-    duration_ms: float | None = None
-    """How long it took, where it has ended already."""
 
 
 class PlannedDelivery(Struct, frozen=True, array_like=True):

@@ -22,14 +22,17 @@ from eventwire.journal.rows import (
     LeftRun,
     PlannedDelivery,
     PostponedDelivery,
+    RelatedRun,
     ResolvedDelivery,
     StartedDelivery,
 )
 
 # What is written for each kind of row, in this order, whatever order the rows came in. `{name}` is a field's value,
 # `{fields}` and `{values}` are all of them, and `{rows}` is where they come from.
+INSERT_RUN = "INSERT INTO runs ({fields}, owner) SELECT {values}, NEW.owner FROM {rows}"
 WRITES: dict[type[Struct], tuple[str, ...]] = {
-    AcceptedRun: ("INSERT INTO runs ({fields}, owner) SELECT {values}, NEW.owner FROM {rows}",),
+    AcceptedRun: (INSERT_RUN,),
+    RelatedRun: (INSERT_RUN,),
     PlannedDelivery: ("INSERT INTO deliveries ({fields}) SELECT {values} FROM {rows}",),
     StartedDelivery: (
         "UPDATE deliveries SET status = 'started', due_at = NULL FROM {rows} "

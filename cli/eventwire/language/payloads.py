@@ -256,13 +256,15 @@ def encode_json(value: Any, *, indent: bool = False) -> str:
 
 def encode_json_bytes(value: Any, *, indent: bool = False) -> bytes:
     """A value as JSON in UTF-8."""
-    import msgspec
-
     try:
         data = _encoder()(value)
     except UnicodeEncodeError:
         data = json.dumps(value, default=_plain).encode()
-    return msgspec.json.format(data, indent=2) if indent else data
+    if not indent:
+        return data
+    import msgspec
+
+    return msgspec.json.format(data, indent=2)
 
 
 @cache
