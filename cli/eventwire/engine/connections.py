@@ -26,7 +26,8 @@ class Connections:
         self._find_credentials = find_credentials
         self._make_gate = make_gate
         self._gates: dict[str, Gate] = {}
-        self._prepared: set[str] = set()
+        self.prepared: set[str] = set()
+        """The accounts for which `prepare` has nothing left to do."""
         self.deadlines = Deadlines()
         self._credentials: dict[str, Credentials] = {}
         self._opening: dict[str, asyncio.Task[Batching]] = {}
@@ -39,10 +40,6 @@ class Connections:
             gate = self._gates[account] = self._make_gate(account)
         return gate
 
-    def is_prepared(self, account: str) -> bool:
-        """Whether `prepare` has nothing left to do for an account."""
-        return account in self._prepared
-
     async def prepare(self, accounts: Mapping[str, Service]) -> None:
         """Load the accounts' client libraries and find their credentials: what costs time once a process.
 
@@ -54,7 +51,7 @@ class Connections:
                     import_module(module)
         missing = {name: service for name, service in accounts.items() if name not in self._credentials}
         await asyncio.gather(*(self._find(*pair) for pair in missing.items()), return_exceptions=True)
-        self._prepared.update(accounts)
+        self.prepared.update(accounts)
 
     def opened(self, account: str) -> Batching | None:
         """What the account's requests are sent through, where it is open already."""

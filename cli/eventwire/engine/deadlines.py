@@ -16,13 +16,16 @@ class Deadlines:
     """
 
     def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: dict[float, deque[tuple[float, Ticket]]] = {}
         self._timers: set[float] = set()
         """Lengths that have a timer running."""
 
     def add(self, seconds: float, ticket: Ticket) -> None:
-        """Let a ticket fail with TimeoutError after some seconds."""
-        loop = asyncio.get_running_loop()
+        """Let a ticket fail with TimeoutError after some seconds; all in one event loop."""
+        loop = self._loop
+        if loop is None:
+            loop = self._loop = asyncio.get_running_loop()
         waiting = self._waiting.get(seconds)
         if waiting is None:
             waiting = self._waiting[seconds] = deque()

@@ -14,7 +14,7 @@ from eventwire.engine.connections import Connections
 from eventwire.engine.gate import Paused
 from eventwire.engine.observer import Observer
 from eventwire.engine.plan import TriggerPlan
-from eventwire.engine.record import ActionRecord, DeliveryStatus
+from eventwire.engine.record import PLANNED, ActionRecord, DeliveryStatus
 from eventwire.engine.retry import delay_seconds, longest_delay_seconds, may_have_happened, may_repeat, patience_seconds
 from eventwire.errors import EventwireError, ServiceError, Unavailable
 from eventwire.journal.rows import PostponedDelivery
@@ -57,7 +57,7 @@ class Delivery(Struct):
     @property
     def is_final(self) -> bool:
         """Whether there is nothing to send: left out, or its request could not be made, or it is over."""
-        return self.record.status is not DeliveryStatus.PLANNED
+        return self.record.status is not PLANNED
 
     @property
     def label(self) -> str:

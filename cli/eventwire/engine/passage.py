@@ -29,7 +29,7 @@ from eventwire.engine.delivery import (
     send_together,
 )
 from eventwire.engine.plan import TriggerPlan
-from eventwire.engine.record import ActionRecord, DeliveryStatus, Raised, RunRecord, RunStatus, status_of
+from eventwire.engine.record import ActionRecord, DeliveryStatus, Raised, RunRecord, RunStatus, outcome_of
 from eventwire.engine.run import Run
 from eventwire.journal.rows import EndedRun, FinishedDelivery
 from eventwire.journal.store import Journal, JournalError
@@ -207,8 +207,7 @@ class Passage:
         """Write the last outcome, and the run's end once all that follows from it is in the journal."""
         run = self.run
         self._duration_ms = run.elapsed_ms()
-        self.status = status_of([each.status_so_far for each in self._records])
-        is_waiting = any(each.is_waiting for each in self._records)
+        self.status, is_waiting = outcome_of(self._records)
         wanted = [] if is_waiting else triggered(run, self._records)
         if not is_waiting and not wanted:
             self._write(self._last, EndedRun(run.id, self.status, self._duration_ms))
@@ -263,14 +262,13 @@ RAISED_BY = {DeliveryStatus.SUCCEEDED: "success", DeliveryStatus.FAILED: "failur
 
 def triggered(run: Run, records: Sequence[ActionRecord]) -> list[Wanted]:
     """The events that the outcomes of a run raise; one that is unknown, or was left out, raises none."""
-    pairs = [pair for pair in zip(run.deliveries, records, strict=True) if pair[0].triggers]
     return [
         Wanted(
             plan,
             f"{delivery.label} on {plan.trigger.outcome}",
             record.response if plan.trigger.outcome == "success" else record.error,
         )
-        for delivery, record in pairs
+        for delivery, record in zip(run.deliveries, records, strict=True)
         for plan in delivery.triggers
         if plan.trigger.outcome == RAISED_BY.get(record.status)
     ]

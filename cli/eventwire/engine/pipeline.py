@@ -130,7 +130,8 @@ class Pipeline:
         run = self.make_run(incoming, only=only)
         if dry_run:
             return run.report([delivery.record for delivery in run.deliveries])
-        run.started += await self.prepare(run.deliveries)
+        if self._unprepared(run.deliveries):
+            run.started += await self.prepare(run.deliveries)
         future: Future[RunRecord | str] = asyncio.get_running_loop().create_future()
 
         def accepted(first: str | None, error: Exception | None) -> None:
@@ -231,11 +232,11 @@ class Pipeline:
 
     def _unprepared(self, deliveries: Sequence[Delivery]) -> Mapping[str, Service]:
         """The accounts of deliveries that nothing is ready for yet, with their services."""
-        is_prepared = self.connections.is_prepared
+        prepared = self.connections.prepared
         return {
             each.record.service_account: each.service
             for each in deliveries
-            if not is_prepared(each.record.service_account) and each.service and not each.is_final
+            if each.record.service_account not in prepared and each.service and not each.is_final
         }
 
     # Events that outcomes raise

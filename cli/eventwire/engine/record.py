@@ -134,7 +134,7 @@ class RunRecord(Struct, frozen=True):
     @property
     def status(self) -> RunStatus:
         """What came of the actions together."""
-        return status_of([action.status_so_far for action in self.actions])
+        return outcome_of(self.actions)[0]
 
     @property
     def slowest_ms(self) -> float:
@@ -154,7 +154,7 @@ class RunRecord(Struct, frozen=True):
             "id": self.id,
             "event": self.event,
             "environment": self.environment,
-            "status": status_of([each.status_so_far for each in actions]),
+            "status": outcome_of(actions)[0],
             "match": {"filters": self.filter_count, "matched": len(matching)},
             "duration_ms": round(self.duration_ms, 3),
             "slowest_ms": round(slowest_ms, 3),
@@ -171,6 +171,13 @@ def actions_of(filters: Sequence[FilterRecord]) -> list[ActionRecord]:
 def slowest_of(actions: Sequence[ActionRecord]) -> float:
     """The longest action's duration, in milliseconds."""
     return max([action.duration_ms or 0.0 for action in actions], default=0.0)
+
+
+def outcome_of(actions: Sequence[ActionRecord]) -> tuple[RunStatus, bool]:
+    """What deliveries come to, and whether one of them waits for another attempt."""
+    if [each.status for each in actions].count(SUCCEEDED) == len(actions):  # as nearly always
+        return RunStatus.SUCCEEDED, False
+    return status_of([each.status_so_far for each in actions]), any(each.is_waiting for each in actions)
 
 
 def status_of(statuses: Sequence[DeliveryStatus]) -> RunStatus:
