@@ -124,9 +124,9 @@ class Run:
         self.started = time.perf_counter()
         self.is_ended = False
         """Whether the journal has its end already."""
-        self.unwritten: list[Delivery] = []
+        self.unwritten: Sequence[Delivery] = ()
         """Deliveries whose outcome is known and not in the journal yet."""
-        self.interrupted: list[PostponedDelivery] = []
+        self.interrupted: Sequence[PostponedDelivery] = ()
         """Attempts that a crash cut off, where another follows."""
 
     def elapsed_ms(self) -> float:

@@ -96,11 +96,15 @@ def left_over(project: Project, run: Row, deliveries: Sequence[Row]) -> Run:
         deliveries=[left_over_delivery(project, row, run) for row in deliveries],
     )
     left.started -= max(0.0, time.time() - run["received_at"])
-    for row, delivery in zip(deliveries, left.deliveries, strict=True):
-        if row["status"] in OPEN and delivery.is_final:
-            left.unwritten.append(delivery)
-        elif row["status"] == "started":
-            left.interrupted.append(cut_off_by_a_crash(run, delivery))
+    open_ones = [
+        (row["status"], delivery)
+        for row, delivery in zip(deliveries, left.deliveries, strict=True)
+        if row["status"] in OPEN
+    ]
+    left.unwritten = [each for _, each in open_ones if each.is_final]
+    left.interrupted = [
+        cut_off_by_a_crash(run, each) for status, each in open_ones if status == "started" and not each.is_final
+    ]
     return left
 
 

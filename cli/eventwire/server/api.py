@@ -176,6 +176,12 @@ class Api:
         )
         return self.runner.prepare(incoming, key.environment)
 
+    def prepare_plain(self, name: str, body: bytes, key: ApiKey, idempotency_key: str | None) -> Prepared:
+        """Read, validate and match an event whose body is its payload. Raises PayloadError."""
+        payload, text = read_payload_text(body, limit_bytes=LIMIT_BYTES)
+        incoming = IncomingEvent(name, payload, "http", idempotency_key=idempotency_key, payload_text=text)
+        return self.runner.prepare(incoming, key.environment)
+
     def read_plain(self, body: bytes) -> cloud_events.IncomingEvent:
         """An event that is a plain payload. Raises PayloadError."""
         payload, text = read_payload_text(body, limit_bytes=LIMIT_BYTES)

@@ -76,7 +76,7 @@ class FastPath:
         try:
             key = api.check_token(head.key)
             api.check_name(head.event)
-            prepared = api.prepare(head.event, api.read_plain(body), key, head.idempotency_key)
+            prepared = api.prepare_plain(head.event, body, key, head.idempotency_key)
             api.runner.admit_soon(prepared, partial(self._admitted, head, answered))
         except Exception as error:
             answered(api.failed(error, head.path))
