@@ -100,7 +100,7 @@ class Writer:
                     outcomes = commit(connection, group, self._owner())
                 except Exception as error:
                     outcomes = [(batch, None, error) for batch in group]
-                tell([(batch, result, error and self._translate(error)) for batch, result, error in outcomes])
+                self._tell(outcomes)
         finally:
             if connection is not None:
                 connection.close()
@@ -126,25 +126,24 @@ class Writer:
         else:
             self._next += batches
 
+    def _tell(self, outcomes: Sequence[Outcome]) -> None:
+        """Pass the outcomes on to the event loops of those who wait, one call a loop."""
+        loops = {batch.loop for batch, _, _ in outcomes}
+        for loop in loops:
+            mine = outcomes if len(loops) == 1 else [each for each in outcomes if each[0].loop is loop]
+            # a loop that was closed in the meantime has nobody left who waits
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._pass_on, mine)
 
-def tell(outcomes: Sequence[Outcome]) -> None:
-    """Pass the outcomes on to the event loops of those who wait, one call a loop. From the writer's thread."""
-    for loop in {batch.loop for batch, _, _ in outcomes}:
-        mine = [each for each in outcomes if each[0].loop is loop]
-        # a loop that was closed in the meantime has nobody left who waits
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(pass_on, mine)
-
-
-def pass_on(outcomes: Sequence[Outcome]) -> None:
-    """Give each who waits the writer's word, the first of them now. In the event loop."""
-    for batch, result, error in outcomes[:PORTION]:
-        try:
-            batch.done(result, error)
-        except Exception as bug:  # which must not keep the others waiting
-            batch.loop.call_exception_handler({"message": "What was written could not be told.", "exception": bug})
-    if len(outcomes) > PORTION:
-        get_running_loop().call_soon(pass_on, outcomes[PORTION:])
+    def _pass_on(self, outcomes: Sequence[Outcome]) -> None:
+        """Give each who waits the writer's word, the first of them now. In the event loop."""
+        for batch, result, error in outcomes[:PORTION]:
+            try:
+                batch.done(result, None if error is None else self._translate(error))
+            except Exception as bug:  # which must not keep the others waiting
+                batch.loop.call_exception_handler({"message": "What was written could not be told.", "exception": bug})
+        if len(outcomes) > PORTION:
+            get_running_loop().call_soon(self._pass_on, outcomes[PORTION:])
 
 
 def settle(future: Future[Any], result: Any, error: Exception | None) -> None:
