@@ -94,9 +94,7 @@ class Writer:
         try:
             while (group := self._next_group()) is not None:
                 try:
-                    if connection is None:
-                        connection = self._open()
-                        prepare(connection)
+                    connection = connection or self._open_prepared()
                     outcomes = commit(connection, group, self._owner())
                 except Exception as error:
                     outcomes = [(batch, None, error) for batch in group]
@@ -104,6 +102,15 @@ class Writer:
         finally:
             if connection is not None:
                 connection.close()
+
+    def _open_prepared(self) -> sqlite3.Connection:
+        connection = self._open()
+        try:
+            prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _next_group(self) -> list[Batch] | None:
         """All batches that are waiting, at least one; None when the writer is to stop."""
