@@ -10,7 +10,7 @@ import threading
 from typing import Self
 from urllib.parse import urlsplit
 
-EVERY = 40
+EVERY = 12
 """One in so many pieces of data meets its fate."""
 DELAY_SECONDS = 0.05
 

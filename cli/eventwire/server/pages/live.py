@@ -116,12 +116,12 @@ class Live:
 
     async def _look_for_others(self) -> None:
         """Have pages look again where the newest runs have changed, and not by this process."""
-        known: dict[tuple[str, str], str] = {}
+        known: dict[tuple[str, str], str] | None = None  # what is there before anybody watches
         doubtful: dict[tuple[str, str], str] = {}
         told_before: set[str] = set()
-        has_looked = False
         while True:
-            await asyncio.sleep(OTHERS_SECONDS)
+            if known is not None:
+                await asyncio.sleep(OTHERS_SECONDS)
             told, self._told = self._told, set()
             try:
                 rows = await asyncio.to_thread(self._site.timeline.newest, MOST_ENTRIES)
@@ -136,8 +136,8 @@ class Live:
                     self._last_change = time.time()
             told_before = told
             found = {(row["id"], row["status"]): row["environment"] for row in rows}
-            doubtful = {each: found[each] for each in found.keys() - known.keys()} if has_looked else {}
-            known, has_looked = found, True
+            doubtful = {} if known is None else {each: found[each] for each in found.keys() - known.keys()}
+            known = found
 
     def _notify(self, changes: Sequence[Change]) -> None:
         """Push those log entries that ask for it to the devices that want them."""
