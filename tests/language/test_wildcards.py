@@ -16,6 +16,7 @@ from eventwire.language.findings import LanguageError
 from eventwire.language.models import read_model
 from eventwire.language.wildcards import (
     SLOW_RENDERS,
+    Fields,
     MissingValue,
     Statement,
     TemplateError,
@@ -578,3 +579,31 @@ def test_wildcards_are_proposed_for_prompts():
         *("{id}", "{address}", "{address.city}"),
         *("{event.id}", "{event.name}", "{event.time}", "{event.source}", "{event.environment}"),
     ]
+
+
+def test_fields_that_are_rendered_together_are_what_each_is_alone():
+    sources = {
+        "table": ("customers", Context.IDENTIFIER, FieldType.STRING),
+        "values": ({"id": "{id}", "name": "{name | upper}", "tags": ["{id}", 2]}, Context.VALUE, FieldType.TABLE),
+        "key": ("c:{id}", Context.TEXT, FieldType.STRING),
+        "note": ("{{{name}}}", Context.TEXT, None),
+    }
+    templates = {name: parse_template(*source) for name, source in sources.items()}
+    fields = Fields(templates, {"when": "always", "key": "overridden", "list": ["a", {"b": 1}]})
+    for payload in ({"id": 7, "name": "Ana"}, {"id": 1.5, "name": '"; DROP'}, {"id": "x", "name": ""}) * SLOW_RENDERS:
+        expected = {name: each.render(payload, EVENT) for name, each in templates.items()}
+        assert fields.render(payload, EVENT) == {"when": "always", "list": ["a", {"b": 1}], **expected}
+    with pytest.raises(MissingValue, match="name is missing"):
+        fields.render({"id": 7}, EVENT)
+
+
+def test_fields_of_which_one_takes_a_number_only_refuse_another_also_after_many():
+    templates = {
+        "key": parse_template("{id}", Context.TEXT, FieldType.STRING),
+        "seconds": parse_template("{ttl}", Context.VALUE, FieldType.INTEGER),
+    }
+    fields = Fields(templates, {})
+    for _ in range(SLOW_RENDERS + 2):
+        assert fields.render({"id": 7, "ttl": 5}, EVENT) == {"key": "7", "seconds": 5}
+        with pytest.raises(TemplateError, match="takes an integer"):
+            fields.render({"id": 7, "ttl": "soon"}, EVENT)

@@ -16,7 +16,7 @@ from eventwire.errors import PayloadError, Rejected
 from eventwire.fields import Context
 from eventwire.language.conditions import compile_condition, explain_condition
 from eventwire.language.models import Model, compile_model
-from eventwire.language.wildcards import Template, parse_template
+from eventwire.language.wildcards import Fields, Template, parse_template
 from eventwire.project.load import uncollected
 from eventwire.project.model import Action, Event, Filter, Project, Trigger
 from eventwire.project.triggers import SAYS, field_for, roots_of
@@ -32,8 +32,7 @@ class OperationPlan(Struct, frozen=True):
 
     service: Service
     operation: Operation
-    templates: Mapping[str, Template]
-    defaults: Mapping[str, Any]
+    fields: Fields
     settings: Mapping[str, Any]
     """The account's settings that are not secret, in the plan's environment."""
     waiting_account: str | None = None
@@ -41,8 +40,7 @@ class OperationPlan(Struct, frozen=True):
 
     def render(self, payload: Payload, envelope: Envelope) -> Values:
         """The fields with this payload's values. Raises Rejected where a value is missing or unsafe."""
-        rendered = {name: template.render(payload, envelope) for name, template in self.templates.items()}
-        return {**self.defaults, **rendered}
+        return self.fields.render(payload, envelope)
 
     def request(self, values: Values, environment: str, key: str) -> Request:
         """What is sent. Raises Rejected, and CredentialError where settings that there are not yet would be needed."""
@@ -179,7 +177,7 @@ def plan_operation(
         name: parse_template(value, declared[name].context, declared[name].type) for name, value in fields.items()
     }
     defaults = {field.name: field.default for field in operation.fields if field.default is not None}
-    return OperationPlan(service, operation, templates, defaults, with_defaults(service, settings))
+    return OperationPlan(service, operation, Fields(templates, defaults), with_defaults(service, settings))
 
 
 def always(payload: Payload, envelope: Envelope) -> bool:

@@ -14,16 +14,15 @@ from eventwire.language.contexts import TYPED, Unfit, write_text
 from eventwire.language.template_parser import Wildcard
 
 Values = Mapping[str, Any]
-Render = Callable[..., Any]
 
 _TEXTUAL = (*TYPED, Context.HTML)
 
 
-def compile_template(tree: Any, slow: Render, fits_any: bool) -> Callable[[Values, Values], Any] | None:
+def compile_template(tree: Any) -> Callable[[Values, Values], Any] | None:
     """A function of payload and envelope, or None where step by step is as fast."""
     from eventwire.language.wildcards import leaves
 
-    if not fits_any or any(leaf.context not in (*_TEXTUAL, Context.SQL) for leaf in leaves(tree)):
+    if any(leaf.context not in (*_TEXTUAL, Context.SQL) for leaf in leaves(tree)):
         return None
     generator = _Generator()
     expression = generator.expression(tree)

@@ -146,7 +146,7 @@ class Template:
         if self._renders == SLOW_RENDERS:
             from eventwire.language.template_compiler import compile_template
 
-            self._fast = compile_template(self._tree, self._render_slowly, self._fits_any)
+            self._fast = compile_template(self._tree) if self._fits_any else None
 
     @property
     def _fits_any(self) -> bool:
@@ -168,6 +168,40 @@ class Template:
             f"{wildcard.text}: {wildcard.name} is {describe_value(value)}, but the field takes "
             f"{_TYPE_LABELS[self.field_type]}. Nothing was sent."
         )
+
+
+class Fields:
+    """The values of several fields, each with its wildcards, ready to be rendered together."""
+
+    __slots__ = ("_constants", "_fast", "_renders", "_templates")
+
+    def __init__(self, templates: Mapping[str, Template], constants: Mapping[str, Any]) -> None:
+        """`constants` are the fields that have no template."""
+        self._templates = templates
+        self._constants = constants
+        self._fast: Callable[[Values, Values], Any] | None = None
+        self._renders = 0
+
+    def render(self, payload: Values, envelope: Values) -> dict[str, Any]:
+        """What each field holds for an event. Raises TemplateError."""
+        if self._fast is not None:
+            try:
+                values: dict[str, Any] = self._fast(payload, envelope)
+                return values
+            except (LookupError, TypeError):
+                pass  # one by one, to say what is missing
+        else:
+            self._count()
+        rendered = {name: each.render(payload, envelope) for name, each in self._templates.items()}
+        return {**self._constants, **rendered}
+
+    def _count(self) -> None:
+        self._renders += 1
+        if self._renders == SLOW_RENDERS and all(each._fits_any for each in self._templates.values()):
+            from eventwire.language.template_compiler import compile_template
+
+            trees = {name: each._tree for name, each in self._templates.items()}
+            self._fast = compile_template({**self._constants, **trees})
 
 
 _TYPE_TESTS: dict[FieldType | None, Callable[[Any], bool]] = {

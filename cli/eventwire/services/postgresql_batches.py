@@ -139,9 +139,11 @@ class Batch:
             row = returned.get(position)
             if row is None:
                 self.outcomes[position] = response_of("INSERT 0 0", ())
+            elif len(row) == 1:  # the statement returns nothing of its own
+                self.outcomes[position] = {"status": "INSERT 0 1", "rows": 1}
             else:
                 columns = [(name, value) for name, value in row.items() if name != ROW]
-                self.outcomes[position] = response_of("INSERT 0 1", (columns,) if columns else ())
+                self.outcomes[position] = response_of("INSERT 0 1", (columns,))
 
     async def recover(self, error: Exception) -> None:
         """Where it is certain that no row is in, send them anew: in halves, to find the one that is to blame, or alone."""

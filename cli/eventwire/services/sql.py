@@ -205,7 +205,8 @@ def insert(writer: Writer, values: Values) -> str:
     """INSERT INTO table (columns) VALUES (parameters), and nothing where the delivery's key is there already."""
     row = filled(values["values"])
     writer.parameters.extend(row.values())
-    returned = tuple(as_list(values.get("returning") or ()))
+    returning = values.get("returning")
+    returned = tuple(as_list(returning)) if returning else ()
     return insert_statement(writer.dialect, str(values["table"]), tuple(row), values.get("key-column"), returned)
 
 
