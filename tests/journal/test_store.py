@@ -332,3 +332,27 @@ def test_a_text_that_would_be_cut_off_is_not_written(journal, text):
 def test_numbers_are_kept_as_they_are(journal, moment):
     asyncio.run(begin(journal, accepted("r1", received_at=moment), []))
     assert journal.run("r1")["received_at"] == moment
+
+
+def test_nothing_is_written_as_well(journal):
+    async def work():
+        await asyncio.gather(journal.finish([]), begin(journal, accepted("r1"), []), journal.finish([]))
+        await journal.finish([])
+
+    asyncio.run(work())
+    assert others_view(journal, "SELECT id FROM runs") == [("r1",)]
+
+
+def test_what_is_written_after_a_transaction_was_lost(journal):
+    """Kinds of rows that came for the first time in it are written as any others."""
+
+    async def work():
+        await begin(journal, accepted("r1", key="same"), [planned("r1")])
+        twice = [begin(journal, accepted(run, key="same"), [planned(run)]) for run in ("r2", "r3")]
+        mixed = [journal.start("r1", 0), journal.let_go("r1", 1.0), journal.finish([finished("r1")])]
+        outcomes = await asyncio.gather(*twice, *mixed, return_exceptions=True)
+        assert [isinstance(each, KeyTaken) for each in outcomes] == [True, True, False, False, False]
+        await journal.finish([], EndedRun("r1", "succeeded", 3.25))
+
+    asyncio.run(work())
+    assert others_view(journal, "SELECT id, status FROM runs") == [("r1", "succeeded")]

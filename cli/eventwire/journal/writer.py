@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from eventwire.journal.writes import TooMuch, prepare, write
+from eventwire.journal.writes import Entries, TooMuch
 
 Change = Callable[[sqlite3.Connection], Any]
 """What is done within a transaction that is not known beforehand."""
@@ -91,26 +91,20 @@ class Writer:
 
     def _work(self) -> None:
         connection: sqlite3.Connection | None = None
+        entries: Entries | None = None
         try:
             while (group := self._next_group()) is not None:
                 try:
-                    connection = connection or self._open_prepared()
-                    outcomes = commit(connection, group, self._owner())
+                    if connection is None or entries is None:
+                        connection = self._open()
+                        entries = Entries(connection)
+                    outcomes = commit(connection, entries, group, self._owner())
                 except Exception as error:
                     outcomes = [(batch, None, error) for batch in group]
                 self._tell(outcomes)
         finally:
             if connection is not None:
                 connection.close()
-
-    def _open_prepared(self) -> sqlite3.Connection:
-        connection = self._open()
-        try:
-            prepare(connection)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
 
     def _next_group(self) -> list[Batch] | None:
         """All batches that are waiting, at least one; None when the writer is to stop."""
@@ -163,40 +157,46 @@ def settle(future: Future[Any], result: Any, error: Exception | None) -> None:
         future.set_exception(error)
 
 
-def commit(connection: sqlite3.Connection, group: Sequence[Batch], owner: str | None) -> list[Outcome]:
+def commit(
+    connection: sqlite3.Connection, entries: Entries, group: Sequence[Batch], owner: str | None
+) -> list[Outcome]:
     """Commit a group in one transaction. A batch that fails does not take its neighbours along."""
     if group[0].change is not None:
         return [changed(connection, group[0])]
     most = GROUP_CHARACTERS if len(group) > 1 else None
     try:
-        write(connection, [entry for batch in group for entry in batch.entries], owner, most_characters=most)
+        entries.write([entry for batch in group for entry in batch.entries], owner, most_characters=most)
     except TooMuch:
         half = len(group) // 2
-        return [*commit(connection, group[:half], owner), *commit(connection, group[half:], owner)]
+        return [each for part in (group[:half], group[half:]) for each in commit(connection, entries, part, owner)]
     except Exception as error:  # also what Python says of a value that cannot be written
         if len(group) == 1:
             return [(group[0], None, error)]
-        return write_one_by_one(connection, group, owner)
+        return write_one_by_one(connection, entries, group, owner)
     return [(batch, None, None) for batch in group]
 
 
-def write_one_by_one(connection: sqlite3.Connection, group: Sequence[Batch], owner: str | None) -> list[Outcome]:
+def write_one_by_one(
+    connection: sqlite3.Connection, entries: Entries, group: Sequence[Batch], owner: str | None
+) -> list[Outcome]:
     """Write a group of which a batch fails: each may fail alone, and the others are committed together."""
     outcomes: list[Outcome] = []
     try:
+        for batch in group:
+            entries.get_ready(batch.entries)
         with transaction(connection):
             for batch in group:
-                outcomes.append((batch, None, written(connection, batch, owner)))
+                outcomes.append((batch, None, failure(connection, entries, batch, owner)))
     except Exception as error:
         failures: list[Outcome] = [(batch, None, failed or error) for batch, _, failed in outcomes]
         return failures + [(batch, None, error) for batch in group[len(outcomes) :]]
     return outcomes
 
 
-def written(connection: sqlite3.Connection, batch: Batch, owner: str | None) -> Exception | None:
+def failure(connection: sqlite3.Connection, entries: Entries, batch: Batch, owner: str | None) -> Exception | None:
     """Write one batch; what it raised, where nothing of it is written. Raises it where the transaction is lost too."""
     try:
-        write(connection, batch.entries, owner)
+        entries.write(batch.entries, owner)
     except Exception as error:
         if not connection.in_transaction:
             raise

@@ -1,15 +1,15 @@
 """The SQL of what goes into the journal: all rows of a group by one statement, which is a transaction of its own.
 
-The writer's connection has a view, `entries`, with a column for each kind of row; inserting JSON arrays into it fires a trigger
-that writes them. While a statement runs, the interpreter is free for the event loop, and after each one it has to be waited
-for, 5 ms beside a busy one: so there is one.
+The writer's connection has a view with a column for each kind of row; inserting JSON arrays into it fires a trigger that writes
+them. While a statement runs, the interpreter is free for the event loop, and after each one it has to be waited for: so
+there is one.
 """
 
 from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from msgspec import Struct
 from msgspec.json import Encoder
@@ -66,10 +66,9 @@ WRITES: dict[type[Struct], tuple[str, ...]] = {
     ),
     AccountState: ("INSERT OR REPLACE INTO account_states ({fields}) SELECT {values} FROM {rows}",),
 }
-INSERT_ENTRIES = f"INSERT INTO entries VALUES ({', '.join('?' * (len(WRITES) + 1))})"
+Kinds = tuple[type[Struct], ...]
 
 encode = Encoder().encode
-
 
 NUL = r"(?<!\\)(?:\\\\)*\\u0000"
 """The character that a text would end at: SQLite's JSON cuts it off there without a word."""
@@ -79,13 +78,58 @@ class TooMuch(Exception):
     """Rows are more than one statement takes; nothing was written."""
 
 
-def prepare(connection: sqlite3.Connection) -> None:
-    """Let a connection take entries."""
-    names = ["owner", *(row.__name__ for row in WRITES)]
-    body = "; ".join(filled(row, statement) for row, statements in WRITES.items() for statement in statements)
-    connection.execute("PRAGMA temp_store = MEMORY")
-    connection.execute(f"CREATE TEMP VIEW entries AS SELECT {', '.join(f'NULL AS {name}' for name in names)}")
-    connection.execute(f"CREATE TEMP TRIGGER write_entries INSTEAD OF INSERT ON entries BEGIN {body}; END")
+class Entries:
+    """Writes rows over a connection."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._statements: dict[Kinds, str] = {}
+        connection.execute("PRAGMA temp_store = MEMORY")
+
+    def write(self, entries: Sequence[Struct], owner: str | None, *, most_characters: int | None = None) -> None:
+        """Write rows, all or none: durably, unless within a transaction. Runs that come in are `owner`'s.
+
+        SQLite needs a few times the memory that the rows' JSON does; `most_characters` limits that.
+        Raises sqlite3.Error, TooMuch, and ValueError or TypeError where a value is none that JSON has.
+        """
+        rows: dict[type[Struct], list[Struct]] = {}
+        for entry in entries:
+            kind = type(entry)
+            if kind in rows:
+                rows[kind].append(entry)
+            else:
+                rows[kind] = [entry]
+        kinds = in_order(rows)
+        arrays = [encode(rows[kind]).decode() for kind in kinds]
+        if any("\\u0000" in array and re.search(NUL, array) for array in arrays):
+            raise ValueError("the journal keeps no text with the character U+0000")
+        if most_characters and sum(map(len, arrays)) > most_characters:
+            raise TooMuch
+        if kinds:
+            self._connection.execute(self._statement(kinds), (owner, *arrays))
+
+    def get_ready(self, entries: Sequence[Struct]) -> None:
+        """Prepare what `write` needs for such rows: in a transaction that is undone, it would be undone as well."""
+        if entries:
+            self._statement(in_order({type(entry) for entry in entries}))
+
+    def _statement(self, kinds: Kinds) -> str:
+        """What writes rows of these kinds. Looking for rows of every kind would make a lone event a tenth slower."""
+        statement = self._statements.get(kinds)
+        if statement is None:
+            view = f"entries_{len(self._statements)}"
+            columns = ", ".join(f"NULL AS {name}" for name in ["owner", *(kind.__name__ for kind in kinds)])
+            body = "; ".join(filled(kind, each) for kind in kinds for each in WRITES[kind])
+            self._connection.execute(f"DROP VIEW IF EXISTS temp.{view}")  # of a time when this failed
+            self._connection.execute(f"CREATE TEMP VIEW {view} AS SELECT {columns}")
+            self._connection.execute(f"CREATE TEMP TRIGGER {view}_come INSTEAD OF INSERT ON {view} BEGIN {body}; END")
+            statement = self._statements[kinds] = f"INSERT INTO {view} VALUES ({', '.join('?' * (len(kinds) + 1))})"
+        return statement
+
+
+def in_order(kinds: Container[type[Struct]]) -> Kinds:
+    """Kinds of rows in the order in which they are written."""
+    return tuple([kind for kind in WRITES if kind in kinds])
 
 
 def filled(row: type[Struct], statement: str) -> str:
@@ -94,27 +138,3 @@ def filled(row: type[Struct], statement: str) -> str:
     # the union makes SQLite read each row out of the array once, not once for each of its fields
     rows = f"(SELECT value FROM json_each(NEW.{row.__name__}) UNION ALL SELECT NULL WHERE 0) AS entry"
     return statement.format(fields=", ".join(values), values=", ".join(values.values()), rows=rows, **values)
-
-
-def write(
-    connection: sqlite3.Connection, entries: Sequence[Struct], owner: str | None, *, most_characters: int | None = None
-) -> None:
-    """Write rows, all or none: durably, unless within a transaction. Runs that come in are `owner`'s.
-
-    SQLite needs a few times the memory that the rows' JSON does; `most_characters` limits that.
-
-    Raises sqlite3.Error, TooMuch, and ValueError or TypeError where a value is none that JSON has.
-    """
-    rows: dict[type[Struct], list[Struct]] = {}
-    for entry in entries:
-        kind = type(entry)
-        if kind in rows:
-            rows[kind].append(entry)
-        else:
-            rows[kind] = [entry]
-    arrays = [encode(rows[kind]).decode() if kind in rows else None for kind in WRITES]
-    if any("\\u0000" in array and re.search(NUL, array) for array in arrays if array):
-        raise ValueError("the journal keeps no text with the character U+0000")
-    if most_characters and sum(len(array) for array in arrays if array) > most_characters:
-        raise TooMuch
-    connection.execute(INSERT_ENTRIES, (owner, *arrays))
