@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from fcntl import LOCK_SH, flock
 from pathlib import Path
 
@@ -356,3 +357,20 @@ def test_what_is_written_after_a_transaction_was_lost(journal):
 
     asyncio.run(work())
     assert others_view(journal, "SELECT id, status FROM runs") == [("r1", "succeeded")]
+
+
+def test_several_that_open_a_new_journal_at_the_same_moment(tmp_path):
+    for attempt in range(20):
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        together = threading.Barrier(6)
+
+        def open_it(_: int, folder: Path = folder, together: threading.Barrier = together) -> str:
+            together.wait()
+            journal = Journal(folder)
+            mode = journal._reader.execute("PRAGMA journal_mode").fetchone()[0]
+            journal.close()
+            return mode
+
+        with ThreadPoolExecutor(6) as pool:
+            assert list(pool.map(open_it, range(6))) == ["wal"] * 6

@@ -174,7 +174,8 @@ def test_of_two_clicks_at_once_one_is_sent(store, server):
     assert len(server.received) == 1
 
 
-def test_of_clicks_in_several_processes_one_is_claimed(tmp_path):
+@pytest.mark.parametrize("attempt", range(10))
+def test_of_clicks_in_several_processes_one_is_claimed(tmp_path, attempt):
     def click(number):
         with Store(tmp_path) as store:
             try:

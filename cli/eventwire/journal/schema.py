@@ -107,13 +107,20 @@ def migrate(connection: sqlite3.Connection) -> None:
 
     Raises ForeignFile where the file is another program's, or a newer eventwire's.
     """
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    # at one moment: another process may be bringing it there
+    connection.execute("BEGIN")
+    try:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        is_foreign = application == 0 and has_tables(connection)
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
     if version == len(MIGRATIONS) and application == APPLICATION_ID:
         return
     if version > len(MIGRATIONS) and application == APPLICATION_ID:
         raise ForeignFile("it was written by a newer version of eventwire")
-    if application not in (0, APPLICATION_ID) or (application == 0 and has_tables(connection)):
+    if application not in (0, APPLICATION_ID) or is_foreign:
         raise ForeignFile("it is the database of another program")
     for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
         apply(connection, script, number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from asyncio import get_running_loop
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -366,12 +367,28 @@ def open_database(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
         connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA journal_mode = WAL")
+        use_wal(connection, BUSY_SECONDS)
         connection.execute("PRAGMA synchronous = FULL")
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def use_wal(connection: sqlite3.Connection, seconds: float) -> None:
+    """Have a database write its log ahead, also where others open it for the first time at the same moment: SQLite itself waits
+    for no lock there. Raises sqlite3.Error, after so many seconds where it is locked.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > end:
+                raise
+        time.sleep(0.01)
 
 
 def json_array(texts: Sequence[str]) -> str:

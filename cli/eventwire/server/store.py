@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from eventwire.errors import EventwireError
+from eventwire.journal.store import use_wal
 from eventwire.project.files import keep_private
 
 FILE_NAME = "server.sqlite3"
@@ -144,11 +145,17 @@ class Store:
     def _prepare(self) -> None:
         self._connection.execute("PRAGMA foreign_keys = ON")
         self._connection.execute("PRAGMA synchronous = FULL")
-        application = self._connection.execute("PRAGMA application_id").fetchone()[0]
-        has_tables = self._connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
+        # at one moment: another process may be making them
+        self._connection.execute("BEGIN")
+        try:
+            application = self._connection.execute("PRAGMA application_id").fetchone()[0]
+            has_tables = self._connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
         if application not in (0, APPLICATION_ID) or (application == 0 and has_tables):
             raise foreign_file(self.path, "it is the database of another program")
-        self._connection.execute("PRAGMA journal_mode = WAL")
+        use_wal(self._connection, BUSY_SECONDS)
         with self.transaction() as connection:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             if version > len(MIGRATIONS):

@@ -22,7 +22,7 @@ from msgspec import Struct
 
 from eventwire.journal.identifiers import first_id, number_of
 from eventwire.journal.rows import Row
-from eventwire.journal.store import Journal, JournalError
+from eventwire.journal.store import Journal, JournalError, use_wal
 from eventwire.project.files import keep_private
 from eventwire.server.entries import Entry, entry_of, searched_text
 from eventwire.server.store import StoreError
@@ -396,7 +396,7 @@ def connect(path: Path) -> sqlite3.Connection:
     keep_private(path)
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
+        use_wal(connection, BUSY_SECONDS)
         connection.execute("PRAGMA synchronous = NORMAL")
     except BaseException:
         connection.close()
