@@ -130,8 +130,6 @@ class Pipeline:
         run = self.make_run(incoming, only=only)
         if dry_run:
             return run.report([delivery.record for delivery in run.deliveries])
-        if self._unprepared(run.deliveries):
-            run.started += await self.prepare(run.deliveries)
         future: Future[RunRecord | str] = asyncio.get_running_loop().create_future()
 
         def accepted(first: str | None, error: Exception | None) -> None:
@@ -145,7 +143,13 @@ class Pipeline:
             self.leave()
 
         self.enter()
-        self._begin(run, accepted)
+        try:
+            if self._unprepared(run.deliveries):
+                run.started += await self.prepare(run.deliveries)
+            self._begin(run, accepted)
+        except BaseException:
+            self.leave()
+            raise
         outcome = await future
         if not isinstance(outcome, str):
             return outcome
