@@ -92,7 +92,7 @@ def test_an_idempotency_key_is_taken_once_an_event_and_environment(journal):
     assert journal.deliveries("r2") == []
 
 
-def test_one_batch_that_fails_does_not_take_its_neighbours_along(journal):
+def write_twenty_of_which_one_fails(journal):
     async def many():
         batches = [begin(journal, accepted(f"r{n}", key="same" if n in (3, 7) else None), []) for n in range(20)]
         return await asyncio.gather(*batches, return_exceptions=True)
@@ -100,6 +100,10 @@ def test_one_batch_that_fails_does_not_take_its_neighbours_along(journal):
     outcomes = asyncio.run(many())
     assert sum(isinstance(outcome, KeyTaken) for outcome in outcomes) == 1
     assert len(others_view(journal, "SELECT id FROM runs")) == 19
+
+
+def test_one_batch_that_fails_does_not_take_its_neighbours_along(journal):
+    write_twenty_of_which_one_fails(journal)
 
 
 def test_what_waits_is_committed_together(tmp_path, monkeypatch):
@@ -304,14 +308,7 @@ def test_the_journal_is_for_this_user_only(tmp_path):
 
 def test_a_group_of_more_characters_than_one_statement_takes_is_written_in_parts(journal, monkeypatch):
     monkeypatch.setattr(writer, "GROUP_CHARACTERS", 1000)
-
-    async def many():
-        batches = [begin(journal, accepted(f"r{n}", key="same" if n in (3, 7) else None), []) for n in range(20)]
-        return await asyncio.gather(*batches, return_exceptions=True)
-
-    outcomes = asyncio.run(many())
-    assert sum(isinstance(outcome, KeyTaken) for outcome in outcomes) == 1
-    assert len(others_view(journal, "SELECT id FROM runs")) == 19
+    write_twenty_of_which_one_fails(journal)
 
 
 @pytest.mark.parametrize(

@@ -132,10 +132,10 @@ def left_to_others(delivery: Delivery, course: Course, outcome: dict[str, Any]) 
 
 def ended(delivery: Delivery, course: Course, begun: float, outcome: dict[str, Any]) -> ActionRecord:
     """A delivery's record once it is over."""
-    return record_of(delivery, course, begun, outcome["status"], outcome.get("response"), outcome.get("error"))
+    return record_with(delivery, course, begun, outcome["status"], outcome.get("response"), outcome.get("error"))
 
 
-def record_of(
+def record_with(
     delivery: Delivery, course: Course, begun: float, status: DeliveryStatus, response: Any, error: Any = None
 ) -> ActionRecord:
     """A delivery's record with what came of it at this moment."""
@@ -178,7 +178,7 @@ def send_together(delivery: Delivery, course: Course, ticket: Ticket) -> bool:
 def answered(delivery: Delivery, course: Course, response: Any, begun: float) -> ActionRecord:
     """The record of a delivery that was sent together with others, and was answered."""
     course.connections.gate(delivery.record.service_account).leave(None)
-    return record_of(delivery, course, begun, DeliveryStatus.SUCCEEDED, response)
+    return record_with(delivery, course, begun, DeliveryStatus.SUCCEEDED, response)
 
 
 def raised(delivery: Delivery, course: Course, error: BaseException, begun: float) -> Attempt:

@@ -431,7 +431,8 @@ class Pipeline:
             return
         now = time.time()
         until = now + gate.pause_seconds if gate.pause_seconds else None
-        state = AccountState(gate.account, self.environment, gate.circuit, gate.failures, until, gate.last_error, now)
+        words = (gate.last_error or "").replace("\0", "") or None  # a server's, and the journal keeps no U+0000
+        state = AccountState(gate.account, self.environment, gate.circuit, gate.failures, until, words, now)
         note = asyncio.create_task(self.journal.note_account(state), name=f"note {gate.account}")
         self._notes.add(note)
         note.add_done_callback(self._notes.discard)

@@ -90,21 +90,18 @@ class Writer:
             self._pending = []
 
     def _work(self) -> None:
-        connection: sqlite3.Connection | None = None
         entries: Entries | None = None
         try:
             while (group := self._next_group()) is not None:
                 try:
-                    if connection is None or entries is None:
-                        connection = self._open()
-                        entries = Entries(connection)
-                    outcomes = commit(connection, entries, group, self._owner())
+                    entries = entries or Entries(self._open())
+                    outcomes = commit(entries, group, self._owner())
                 except Exception as error:
                     outcomes = [(batch, None, error) for batch in group]
                 self._tell(outcomes)
         finally:
-            if connection is not None:
-                connection.close()
+            if entries is not None:
+                entries.connection.close()
 
     def _next_group(self) -> list[Batch] | None:
         """All batches that are waiting, at least one; None when the writer is to stop."""
@@ -157,48 +154,44 @@ def settle(future: Future[Any], result: Any, error: Exception | None) -> None:
         future.set_exception(error)
 
 
-def commit(
-    connection: sqlite3.Connection, entries: Entries, group: Sequence[Batch], owner: str | None
-) -> list[Outcome]:
+def commit(entries: Entries, group: Sequence[Batch], owner: str | None) -> list[Outcome]:
     """Commit a group in one transaction. A batch that fails does not take its neighbours along."""
     if group[0].change is not None:
-        return [changed(connection, group[0])]
+        return [changed(entries.connection, group[0])]
     most = GROUP_CHARACTERS if len(group) > 1 else None
     try:
         entries.write([entry for batch in group for entry in batch.entries], owner, most_characters=most)
     except TooMuch:
         half = len(group) // 2
-        return [each for part in (group[:half], group[half:]) for each in commit(connection, entries, part, owner)]
+        return [each for part in (group[:half], group[half:]) for each in commit(entries, part, owner)]
     except Exception as error:  # also what Python says of a value that cannot be written
         if len(group) == 1:
             return [(group[0], None, error)]
-        return write_one_by_one(connection, entries, group, owner)
+        return write_one_by_one(entries, group, owner)
     return [(batch, None, None) for batch in group]
 
 
-def write_one_by_one(
-    connection: sqlite3.Connection, entries: Entries, group: Sequence[Batch], owner: str | None
-) -> list[Outcome]:
+def write_one_by_one(entries: Entries, group: Sequence[Batch], owner: str | None) -> list[Outcome]:
     """Write a group of which a batch fails: each may fail alone, and the others are committed together."""
     outcomes: list[Outcome] = []
     try:
         for batch in group:
             entries.get_ready(batch.entries)
-        with transaction(connection):
+        with transaction(entries.connection):
             for batch in group:
-                outcomes.append((batch, None, failure(connection, entries, batch, owner)))
+                outcomes.append((batch, None, failure(entries, batch, owner)))
     except Exception as error:
         failures: list[Outcome] = [(batch, None, failed or error) for batch, _, failed in outcomes]
         return failures + [(batch, None, error) for batch in group[len(outcomes) :]]
     return outcomes
 
 
-def failure(connection: sqlite3.Connection, entries: Entries, batch: Batch, owner: str | None) -> Exception | None:
+def failure(entries: Entries, batch: Batch, owner: str | None) -> Exception | None:
     """Write one batch; what it raised, where nothing of it is written. Raises it where the transaction is lost too."""
     try:
         entries.write(batch.entries, owner)
     except Exception as error:
-        if not connection.in_transaction:
+        if not entries.connection.in_transaction:
             raise
         return error
     return None

@@ -82,7 +82,7 @@ class Entries:
     """Writes rows over a connection."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+        self.connection = connection
         self._statements: dict[Kinds, str] = {}
         connection.execute("PRAGMA temp_store = MEMORY")
 
@@ -106,7 +106,7 @@ class Entries:
         if most_characters and sum(map(len, arrays)) > most_characters:
             raise TooMuch
         if kinds:
-            self._connection.execute(self._statement(kinds), (owner, *arrays))
+            self.connection.execute(self._statement(kinds), (owner, *arrays))
 
     def get_ready(self, entries: Sequence[Struct]) -> None:
         """Prepare what `write` needs for such rows: in a transaction that is undone, it would be undone as well."""
@@ -120,9 +120,9 @@ class Entries:
             view = f"entries_{len(self._statements)}"
             columns = ", ".join(f"NULL AS {name}" for name in ["owner", *(kind.__name__ for kind in kinds)])
             body = "; ".join(filled(kind, each) for kind in kinds for each in WRITES[kind])
-            self._connection.execute(f"DROP VIEW IF EXISTS temp.{view}")  # of a time when this failed
-            self._connection.execute(f"CREATE TEMP VIEW {view} AS SELECT {columns}")
-            self._connection.execute(f"CREATE TEMP TRIGGER {view}_come INSTEAD OF INSERT ON {view} BEGIN {body}; END")
+            self.connection.execute(f"DROP VIEW IF EXISTS temp.{view}")  # of a time when this failed
+            self.connection.execute(f"CREATE TEMP VIEW {view} AS SELECT {columns}")
+            self.connection.execute(f"CREATE TEMP TRIGGER {view}_come INSTEAD OF INSERT ON {view} BEGIN {body}; END")
             statement = self._statements[kinds] = f"INSERT INTO {view} VALUES ({', '.join('?' * (len(kinds) + 1))})"
         return statement
 

@@ -44,6 +44,14 @@ class BatchConnection:
         self.idle_since = 0.0
         self._prepared: dict[str, Prepared] = {}
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether its server, or the way there, has ended it."""
+        try:
+            return bool(self.connection.is_closed())
+        except Exception:  # asyncpg takes one that was lost back at once, and lets it say nothing more
+            return True
+
     def kept(self, statement: str) -> Prepared | None:
         """The statement, where it was prepared a moment ago."""
         found = self._prepared.get(statement)
@@ -111,7 +119,7 @@ class BatchConnections:
     async def _next(self) -> BatchConnection:
         while self._idle:
             connection = self._idle.pop()
-            if not connection.connection.is_closed():
+            if not connection.is_lost:
                 return connection
             await self._release([connection])
         return BatchConnection(await self._pool.acquire())
@@ -119,7 +127,7 @@ class BatchConnections:
     async def _put_in_order(self, used: BatchConnection, is_whole: bool) -> None:
         """Reset a connection, as a pool does: a trigger may have set or locked something for its session."""
         try:
-            if is_whole and not used.connection.is_closed():
+            if is_whole and not used.is_lost:
                 with suppress(Exception):  # it is lost, as the pool finds out
                     await used.connection.reset()
                     self._keep(used)
