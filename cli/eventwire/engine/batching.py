@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from time import perf_counter
 from typing import Any
 
 from eventwire.services.declare import Operation, Request, Service
@@ -26,11 +27,13 @@ class Ticket:
     gives it up. Cheaper than a future, whose callbacks each take a turn of the event loop.
     """
 
-    __slots__ = ("_own", "is_settled")
+    __slots__ = ("begun", "is_settled", "own")
 
     def __init__(self) -> None:
+        self.begun = perf_counter()
         self.is_settled = False
-        self._own: asyncio.Future[Any] | None = None
+        self.own: asyncio.Future[Any] | None = None
+        """The request that it follows, where that goes its own way."""
 
     def over(self, outcome: Any) -> None:
         """Called once, with the response or with what was raised."""
@@ -41,8 +44,8 @@ class Ticket:
         if self.is_settled:
             return
         self.is_settled = True
-        if self._own is not None:
-            self._own.cancel()
+        if self.own is not None:
+            self.own.cancel()
         self.over(outcome)
 
     def cancel(self) -> None:
@@ -53,7 +56,7 @@ class Ticket:
         """End as a request that goes its own way does, and let that end where this is given up."""
         if self.is_settled:
             own.cancel()
-        self._own = own
+        self.own = own
         own.add_done_callback(self._followed)
 
     def _followed(self, own: asyncio.Future[Any]) -> None:
@@ -186,9 +189,10 @@ class Batching:
 
 def settle_all(settled: Sequence[tuple[Waiting, Any]]) -> None:
     """Give each delivery its outcome, or let it follow a request that goes its own way."""
+    future = asyncio.Future
     for (_, _, ticket), outcome in settled:
         try:
-            if isinstance(outcome, asyncio.Future):
+            if isinstance(outcome, future):
                 ticket.follow(outcome)
             else:
                 ticket.settle(outcome)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib import import_module
 
+from msgspec import Struct
+
 from eventwire.engine.batching import Batching
 from eventwire.engine.deadlines import Deadlines
 from eventwire.engine.gate import Gate
@@ -17,6 +19,13 @@ FindCredentials = Callable[[str], Credentials]
 """An account's credentials by its name. Raises CredentialError."""
 MakeGate = Callable[[str], Gate]
 """An account's gate by its name."""
+
+
+class Lane(Struct, frozen=True):
+    """The way to an account that is open, for deliveries that can go together."""
+
+    gate: Gate
+    batching: Batching
 
 
 class Connections:
@@ -32,6 +41,8 @@ class Connections:
         self._credentials: dict[str, Credentials] = {}
         self._opening: dict[str, asyncio.Task[Batching]] = {}
         self._opened: dict[str, Batching] = {}
+        self.lanes: dict[str, Lane] = {}
+        """By account; one that is not here is not open yet, or takes each delivery by itself."""
 
     def gate(self, account: str) -> Gate:
         """What stands between deliveries and an account."""
@@ -53,16 +64,12 @@ class Connections:
         await asyncio.gather(*(self._find(*pair) for pair in missing.items()), return_exceptions=True)
         self.prepared.update(accounts)
 
-    def opened(self, account: str) -> Batching | None:
-        """What the account's requests are sent through, where it is open already."""
-        return self._opened.get(account)
-
     async def get(self, account: str, service: Service) -> Batching:
         """What the account's requests are sent through, opened by whoever asks first.
 
         Raises CredentialError, MissingExtra or ServiceError; the next to ask tries anew.
         """
-        if (opened := self.opened(account)) is not None:
+        if (opened := self._opened.get(account)) is not None:
             return opened
         task = self._opening.get(account)
         if task is None:
@@ -84,10 +91,13 @@ class Connections:
         await asyncio.gather(*(each.close() for each in opened if not isinstance(each, BaseException)))
         self._opening.clear()
         self._opened.clear()
+        self.lanes.clear()
 
     async def _open(self, account: str, service: Service) -> Batching:
         opened = Batching(service, await service.connect(await self._find(account, service)))
         self._opened[account] = opened
+        if opened.takes_many:
+            self.lanes[account] = Lane(self.gate(account), opened)
         return opened
 
     async def _find(self, account: str, service: Service) -> Credentials:

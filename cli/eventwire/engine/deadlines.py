@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from time import perf_counter
 
 from eventwire.engine.batching import Ticket
 
@@ -16,33 +17,26 @@ class Deadlines:
     """
 
     def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._waiting: dict[float, deque[tuple[float, Ticket]]] = {}
-        self._timers: set[float] = set()
-        """Lengths that have a timer running."""
+        self._waiting: dict[float, deque[Ticket]] = {}
+        """By length; each has a timer running."""
 
     def add(self, seconds: float, ticket: Ticket) -> None:
-        """Let a ticket fail with TimeoutError after some seconds; all in one event loop."""
-        loop = self._loop
-        if loop is None:
-            loop = self._loop = asyncio.get_running_loop()
+        """Let a ticket fail with TimeoutError some seconds after it began; all in one event loop."""
         waiting = self._waiting.get(seconds)
         if waiting is None:
             waiting = self._waiting[seconds] = deque()
-        while waiting and waiting[0][1].is_settled:
+            asyncio.get_running_loop().call_later(seconds, self._expire, seconds)
+        while waiting and waiting[0].is_settled:
             waiting.popleft()
-        if seconds not in self._timers:
-            self._timers.add(seconds)
-            loop.call_later(seconds, self._expire, seconds)
-        waiting.append((loop.time() + seconds, ticket))
+        waiting.append(ticket)
 
     def _expire(self, seconds: float) -> None:
         """Fail those whose time is over, and look again when the next one's is."""
-        loop = asyncio.get_running_loop()
         waiting = self._waiting[seconds]
-        while waiting and (waiting[0][1].is_settled or waiting[0][0] <= loop.time()):
-            waiting.popleft()[1].settle(TimeoutError())
-        if waiting:
-            loop.call_at(waiting[0][0], self._expire, seconds)
-        else:
-            self._timers.discard(seconds)
+        while waiting:
+            left = waiting[0].begun + seconds - perf_counter()
+            if left > 0 and not waiting[0].is_settled:
+                asyncio.get_running_loop().call_later(left, self._expire, seconds)
+                return
+            waiting.popleft().settle(TimeoutError())
+        del self._waiting[seconds]

@@ -9,8 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from eventwire.engine.batching import Ticket
-from eventwire.engine.connections import Connections
+from eventwire.engine.connections import Connections, Lane
 from eventwire.engine.gate import Paused
 from eventwire.engine.observer import Observer
 from eventwire.engine.plan import TriggerPlan
@@ -155,42 +154,13 @@ def record_with(
     )
 
 
-def send_together(delivery: Delivery, course: Course, ticket: Ticket) -> bool:
-    """Send a delivery's first attempt with all that go to its account at this moment; False where it has to wait for
-    anything, or its service takes each by itself. The ticket is settled once it is over; `answered` or `raised` tells what
-    came of it.
-
-    It is what `deliver` does, without a task of its own: that is half of what a delivery costs.
-    """
-    connections = course.connections
-    account = delivery.record.service_account
-    batching = connections.opened(account)
-    if batching is None or not batching.takes_many or not delivery.is_started:
-        return False
-    if not connections.gate(account).is_free or delivery.operation is None:
-        return False
-    delivery.attempts += 1
-    batching.submit(delivery.operation, delivery.request or {}, ticket)
-    connections.deadlines.add(delivery.timeout_seconds, ticket)
-    return True
-
-
-def answered(delivery: Delivery, course: Course, response: Any, begun: float) -> ActionRecord:
-    """The record of a delivery that was sent together with others, and was answered."""
-    course.connections.gate(delivery.record.service_account).leave(None)
-    return record_with(delivery, course, begun, DeliveryStatus.SUCCEEDED, response)
-
-
-def raised(delivery: Delivery, course: Course, error: BaseException, begun: float) -> Attempt:
+def raised(delivery: Delivery, lane: Lane, error: BaseException, begun: float) -> Attempt:
     """What came of an attempt that was sent together with others, and was not answered well."""
-    account = delivery.record.service_account
     if isinstance(error, TimeoutError | asyncio.CancelledError):
-        batching = course.connections.opened(account)
-        if batching is not None:
-            batching.give_up()
+        lane.batching.give_up()
     tried = attempt_that_raised(delivery, error, connected=True, seconds=time.perf_counter() - begun)
     if tried.error is not None:
-        course.connections.gate(account).leave(tried.error)
+        lane.gate.leave(tried.error)
     return tried
 
 

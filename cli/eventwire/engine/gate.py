@@ -62,11 +62,8 @@ class Gate:
         self._interval = 1 / max_per_second if max_per_second else 0.0
         self._next_turn = 0.0
         self._on_change = on_change
-
-    @property
-    def is_free(self) -> bool:
-        """Whether a delivery can go through at once, whatever the others do."""
-        return self.circuit is Circuit.CLOSED and self._slots is None and not self._interval
+        self.is_free = self._slots is None and not self._interval
+        """Whether a delivery can go through at once, whatever the others do: each one asks, so it is kept at hand."""
 
     async def enter(self, patience_seconds: float) -> None:
         """Wait for one's turn. Raises Paused where the account is paused for longer than one's patience.
@@ -147,6 +144,7 @@ class Gate:
         if circuit is self.circuit:
             return
         self.circuit = circuit
+        self.is_free = circuit is Circuit.CLOSED and self._slots is None and not self._interval
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
         self._on_change(self)

@@ -26,7 +26,7 @@ from eventwire.engine.observer import SILENCE, Observer
 from eventwire.engine.passage import Ended, NotRecorded, Passage, Wanted
 from eventwire.engine.plan import EventPlan, plan_event
 from eventwire.engine.record import Raised, RunRecord, RunStatus
-from eventwire.engine.run import IncomingEvent, NewRun, Run, encode_or_none
+from eventwire.engine.run import IncomingEvent, NewRun, Run
 from eventwire.engine.selection import EVERYTHING, Selection
 from eventwire.engine.stored import left_over, record_of
 from eventwire.errors import EventwireError, PayloadError, UsageError
@@ -34,6 +34,7 @@ from eventwire.journal.rows import AcceptedRun, AccountState, EndedRun
 from eventwire.journal.store import Journal, KeyTaken
 from eventwire.journal.writer import settle
 from eventwire.language.models import read_model
+from eventwire.language.payloads import encode_json
 from eventwire.project.model import Event, Project
 from eventwire.services.catalog import find_service
 from eventwire.services.declare import Credentials, Service
@@ -137,10 +138,10 @@ class Pipeline:
                 future.set_result(first)
                 return
             if first is None and error is None:
-                self.finish_soon(run, partial(_tell, future))
+                Passage(self, run, self._journal, partial(_tell, future)).start()
             else:
                 settle(future, None, error)
-            self.leave()
+                self.leave()
 
         self.enter()
         try:
@@ -160,8 +161,9 @@ class Pipeline:
 
     def make_run(self, incoming: IncomingEvent, *, only: Selection = EVERYTHING) -> NewRun:
         """Validate, match and render an event. Raises PayloadError."""
-        plan = self.plan(incoming.name)
-        plan.validate(incoming.payload)
+        plan = self._plans.get(incoming.name) or self.plan(incoming.name)
+        if violations := plan.violations(incoming.payload):
+            raise plan.misfit(violations)
         return NewRun(plan, incoming, self.environment, only=only, explain=self.explain)
 
     async def accept(self, run: NewRun) -> str | None:
@@ -194,18 +196,17 @@ class Pipeline:
 
         def begun(_: None, error: Exception | None) -> None:
             first = None
-            if isinstance(error, KeyTaken):
+            if error is None:
+                run.is_ended = not run.deliveries
+                self.observer.accepted(row)
+            elif isinstance(error, KeyTaken):
                 try:
                     first, error = self.first_run(row), None
                 except EventwireError as failure:
                     error = failure
-            elif error is None:
-                run.is_ended = not run.deliveries
-                self.observer.accepted(row)
             done(first, error)
 
-        gate = self.connections.gate
-        planned = run.planned(is_free=lambda account: gate(account).is_free) if run.deliveries else ()
+        planned = run.planned(self.connections.gate) if run.deliveries else ()
         self._journal.begin_soon(row, planned, begun)
 
     async def finish(self, run: Run) -> RunRecord:
@@ -236,12 +237,11 @@ class Pipeline:
 
     def _unprepared(self, deliveries: Sequence[Delivery]) -> Mapping[str, Service]:
         """The accounts of deliveries that nothing is ready for yet, with their services."""
-        prepared = self.connections.prepared
-        return {
-            each.record.service_account: each.service
-            for each in deliveries
-            if each.record.service_account not in prepared and each.service and not each.is_final
-        }
+        prepared, found = self.connections.prepared, {}
+        for each in deliveries:
+            if each.record.service_account not in prepared and each.service and not each.is_final:
+                found[each.record.service_account] = each.service
+        return found
 
     # Events that outcomes raise
 
@@ -255,7 +255,7 @@ class Pipeline:
         """
         accepted = [await self.accept_raised(run, each) for each in wanted]
         told = [{"event": each.event, "by": each.by, "error": each.error} for each in accepted if each.error]
-        await self._journal.finish([], EndedRun(run.id, status, duration_ms, encode_or_none(told or None)))
+        await self._journal.finish([], EndedRun(run.id, status, duration_ms, encode_json(told) if told else None))
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self.finish_raised(each), name=f"raised by {run.id}") for each in accepted]
         return [task.result() for task in tasks]

@@ -38,10 +38,6 @@ class OperationPlan(Struct, frozen=True):
     waiting_account: str | None = None
     """The account, where it has no settings in that environment: it can show a request, but send none."""
 
-    def render(self, payload: Payload, envelope: Envelope) -> Values:
-        """The fields with this payload's values. Raises Rejected where a value is missing or unsafe."""
-        return self.fields.render(payload, envelope)
-
     def request(self, values: Values, environment: str, key: str) -> Request:
         """What is sent. Raises Rejected, and CredentialError where settings that there are not yet would be needed."""
         try:
@@ -107,15 +103,13 @@ class EventPlan(Struct, frozen=True):
     kept_verdicts: dict[tuple[int, ...], str] = msgspec_field(default_factory=dict)
     """Which filters matched, by their positions: the verdicts as the journal keeps them, as JSON text."""
 
-    def validate(self, payload: Payload) -> None:
-        """Raise PayloadError, with every violation, where the payload does not fit the model."""
-        violations = self.violations(payload)
-        if violations:
-            raise PayloadError(
-                f'The payload does not fit the model of the event "{self.event.name}":',
-                violations=violations,
-                next_step=f"See the model with: eventwire show {self.event.name}",
-            )
+    def misfit(self, violations: list[tuple[str, str]]) -> PayloadError:
+        """The error for a payload that does not fit the model."""
+        return PayloadError(
+            f'The payload does not fit the model of the event "{self.event.name}":',
+            violations=violations,
+            next_step=f"See the model with: eventwire show {self.event.name}",
+        )
 
 
 def plan_event(project: Project, event: Event, environment: str) -> EventPlan:

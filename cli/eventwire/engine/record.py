@@ -39,6 +39,9 @@ class RunStatus(StrEnum):
     FAILED = "failed"
 
 
+ALL_SUCCEEDED = RunStatus.SUCCEEDED
+
+
 class ActionRecord(Struct, frozen=True):
     """One delivery."""
 
@@ -176,7 +179,7 @@ def slowest_of(actions: Sequence[ActionRecord]) -> float:
 def outcome_of(actions: Sequence[ActionRecord]) -> tuple[RunStatus, bool]:
     """What deliveries come to, and whether one of them waits for another attempt."""
     if [each.status for each in actions].count(SUCCEEDED) == len(actions):  # as nearly always
-        return RunStatus.SUCCEEDED, False
+        return ALL_SUCCEEDED, False
     return status_of([each.status_so_far for each in actions]), any(each.is_waiting for each in actions)
 
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from eventwire.engine.delivery import Delivery, describe_error
+from eventwire.engine.gate import Gate
 from eventwire.engine.plan import ActionPlan, EventPlan
 from eventwire.engine.record import PLANNED, ActionRecord, DeliveryStatus, FilterRecord, RunRecord
 from eventwire.engine.selection import EVERYTHING, Selection
@@ -22,6 +23,7 @@ from eventwire.journal.rows import AcceptedRun, FinishedDelivery, PlannedDeliver
 from eventwire.language.payloads import encode_json
 from eventwire.services.declare import Repetition, Request
 
+SAFE = Repetition.SAFE
 # Of an event with more filters, the journal keeps the verdicts of those that matched: an event costs what matches it.
 KEPT_VERDICTS = 100
 
@@ -72,6 +74,8 @@ class IncomingEvent(Struct, frozen=True):
 class Verdicts(Sequence[FilterRecord]):
     """Every filter's record, without a copy of those that did not match: there may be thousands."""
 
+    __slots__ = ("_matched", "_unmatched")
+
     def __init__(self, unmatched: Sequence[FilterRecord], matched: Mapping[int, FilterRecord]) -> None:
         """`unmatched` is each filter's record as it is where it does not match; `matched` are by position."""
         self._unmatched = unmatched
@@ -97,6 +101,24 @@ class Verdicts(Sequence[FilterRecord]):
 class Run:
     """One event, with its deliveries."""
 
+    __slots__ = (
+        "deliveries",
+        "envelope",
+        "environment",
+        "event",
+        "filter_count",
+        "filters",
+        "generation",
+        "id",
+        "interrupted",
+        "is_ended",
+        "matched",
+        "payload",
+        "received_at",
+        "started",
+        "unwritten",
+    )
+
     def __init__(
         self,
         id: str,
@@ -108,9 +130,10 @@ class Run:
         generation: int,
         filters: Sequence[FilterRecord],
         filter_count: int,
+        matched: Sequence[int],
         deliveries: list[Delivery],
     ) -> None:
-        """`filters` have no actions yet. Times are seconds since 1970."""
+        """`filters` have no actions yet, and `matched` are the positions of those that matched. Times are seconds since 1970."""
         self.id = id
         self.event = event
         self.environment = environment
@@ -120,6 +143,7 @@ class Run:
         self.generation = generation
         self.filters = filters
         self.filter_count = filter_count
+        self.matched = matched
         self.deliveries = deliveries
         self.started = time.perf_counter()
         self.is_ended = False
@@ -139,8 +163,14 @@ class Run:
         """
         actions: dict[str, list[ActionRecord]] = {}
         for delivery, record in zip(self.deliveries, records, strict=True):
-            actions.setdefault(delivery.filter, []).append(record)
-        matched = {position: each.as_matched(tuple(actions.get(each.name, ()))) for position, each in self.matching()}
+            if delivery.filter in actions:
+                actions[delivery.filter].append(record)
+            else:
+                actions[delivery.filter] = [record]
+        matched = {}
+        for position in self.matched:
+            each = self.filters[position]
+            matched[position] = each.as_matched(tuple(actions.get(each.name, ())))
         return RunRecord(
             self.id,
             self.event,
@@ -151,12 +181,9 @@ class Run:
             list(matched.values()),
         )
 
-    def matching(self) -> list[tuple[int, FilterRecord]]:
-        """The filters that matched, each with its position among the run's filters."""
-        return [(position, each) for position, each in enumerate(self.filters) if each.matched]
-
     def finished(self, delivery: Delivery, record: ActionRecord) -> FinishedDelivery:
         """A delivery's outcome as the journal keeps it."""
+        response, error = record.response, record.error
         return FinishedDelivery(
             self.id,
             delivery.position,
@@ -164,13 +191,15 @@ class Run:
             record.attempts,
             record.started_ms or 0.0,
             record.duration_ms or 0.0,
-            encode_or_none(record.response),
-            encode_or_none(record.error),
+            None if response is None else encode_json(response),
+            None if error is None else encode_json(error),
         )
 
 
 class NewRun(Run):
     """An event that has just come in: matched and rendered, and not in the journal yet."""
+
+    __slots__ = ("incoming", "is_explained", "only", "plan")
 
     def __init__(
         self,
@@ -192,25 +221,22 @@ class NewRun(Run):
             "source": incoming.source,
             "environment": environment,
         }
-        unmatched = plan.unmatched
+        unmatched, generation = plan.unmatched, incoming.generation
+        matched = plan.matcher.matching(payload, envelope)
         super().__init__(
-            run_id, name, environment, payload, envelope, now, incoming.generation, unmatched, len(unmatched), []
+            run_id, name, environment, payload, envelope, now, generation, unmatched, len(unmatched), matched, []
         )
         self.incoming = incoming
         self.plan = plan
         self.only = only
         self.is_explained = explain
-        self.matched = plan.matcher.matching(payload, envelope)
-        if self.matched:
+        if matched:
             self.deliveries = self.render()
         if explain:
             self.filters = [
                 replace(each, explanation=plan.filters[position].explain(payload, envelope))
                 for position, each in enumerate(unmatched)
             ]
-
-    def matching(self) -> list[tuple[int, FilterRecord]]:
-        return [(position, self.filters[position].as_matched()) for position in self.matched]
 
     def render(self) -> list[Delivery]:
         """What the filters that matched are about to send, in the order of the project file."""
@@ -225,33 +251,37 @@ class NewRun(Run):
         """One delivery; where its request cannot be made, one that has failed already and sends nothing."""
         action, work = plan.action, plan.work
         service, operation = work.service, work.operation
-        replay = self.incoming.replay
-        root = replay.original if replay and not replay.is_anew else self.id
+        root, left_out = self.id, None
+        if replay := self.incoming.replay:
+            root = self.id if replay.is_anew else replay.original
+            left_out = replay.left_out.get(f"{filter_name}/{action.name}")
         key = delivery_key(root, filter_name, action.name)
-        left_out = replay.left_out.get(f"{filter_name}/{action.name}") if replay else None
         request: Request | None = None
-        repetition = Repetition.SAFE
+        repetition = SAFE
         error: Mapping[str, Any] | None = None
         status = PLANNED
-        if left_out or not self.only.includes(filter_name, action.name):
+        if left_out or (self.only is not EVERYTHING and not self.only.includes(filter_name, action.name)):
             status = DeliveryStatus.SKIPPED
         try:
-            values = work.render(self.payload, self.envelope)
+            values = work.fields.render(self.payload, self.envelope)
             request = work.request(values, self.environment, key)
             repetition = operation.repetition_of(values)
         except (ServiceError, CredentialError) as failure:
             error = describe_error(failure)
             if status is PLANNED:
                 status = DeliveryStatus.FAILED
-        error = left_out or error
         record = ActionRecord(
             action.name,
             action.account,
             service.name,
             operation.name,
             status,
-            request=request,
-            error=error,
+            0,
+            None,
+            None,
+            request,
+            None,
+            left_out or error,
         )
         return Delivery(
             self.id,
@@ -297,33 +327,34 @@ class NewRun(Run):
             incoming.replay.original if incoming.replay else None,
             incoming.id,
             incoming.time,
-            encode_or_none(incoming.extensions or None),
+            encode_json(incoming.extensions) if incoming.extensions else None,
         )
 
     def kept_verdicts(self) -> str:
         """The filters' verdicts as the journal keeps them, as JSON text."""
-        if self.is_explained:
-            return encode_json([each.verdict() for each in Verdicts(self.filters, dict(self.matching()))])
         key = tuple(self.matched)
-        kept = self.plan.kept_verdicts.get(key)
+        kept = None if self.is_explained else self.plan.kept_verdicts.get(key)
         if kept is None:
-            are_many = self.filter_count > KEPT_VERDICTS
-            matching = dict(self.matching())
-            verdicts = matching.values() if are_many else Verdicts(self.filters, matching)
+            matched = {position: self.filters[position].as_matched() for position in key}
+            leaves_out = self.filter_count > KEPT_VERDICTS and not self.is_explained
+            verdicts = matched.values() if leaves_out else Verdicts(self.filters, matched)
             kept = encode_json([each.verdict() for each in verdicts])
-            if len(self.plan.kept_verdicts) < KEPT_VERDICTS:
+            if not self.is_explained and len(self.plan.kept_verdicts) < KEPT_VERDICTS:
                 self.plan.kept_verdicts[key] = kept
         return kept
 
-    def planned(self, *, is_free: Callable[[str], bool]) -> list[PlannedDelivery]:
+    def planned(self, gate: Callable[[str], Gate]) -> list[PlannedDelivery]:
         """The deliveries as the journal keeps them before anything is sent.
 
-        `is_free` says of each account whether its deliveries start at once; these are kept as started.
+        Those whose account's gate is free start at once, and are kept as started.
         """
         rows = []
         for delivery in self.deliveries:
             record = delivery.record
-            delivery.is_started = not delivery.is_final and is_free(record.service_account)
+            status: str = record.status
+            if status is PLANNED and gate(record.service_account).is_free:
+                delivery.is_started = True
+                status = "started"
             rows.append(
                 PlannedDelivery(
                     self.id,
@@ -334,9 +365,9 @@ class NewRun(Run):
                     record.service,
                     record.action,
                     delivery.key,
-                    "started" if delivery.is_started else record.status,
+                    status,
                     encode_json(record.request),
-                    encode_or_none(record.error),
+                    None if record.error is None else encode_json(record.error),
                     delivery.repetition,
                 )
             )
@@ -345,16 +376,11 @@ class NewRun(Run):
 
 def iso_8601(seconds: float) -> str:
     """A moment as `{event.time}` gives it: UTC, to the millisecond."""
-    return iso_8601_of_millisecond(int(seconds * 1000 // 1))
+    milliseconds = int(seconds * 1000 // 1)
+    return f"{whole_second(milliseconds // 1000)}.{milliseconds % 1000:03}+00:00"
 
 
 @lru_cache(maxsize=4)
-def iso_8601_of_millisecond(milliseconds: int) -> str:
-    """What thousands of events share."""
-    moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
-    return f"{moment.strftime('%Y-%m-%dT%H:%M:%S')}.{milliseconds % 1000:03}+00:00"
-
-
-def encode_or_none(value: Any) -> str | None:
-    """JSON text, or None for nothing."""
-    return None if value is None else encode_json(value)
+def whole_second(seconds: int) -> str:
+    """What thousands of events share: `2026-11-23T15:00:00`."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

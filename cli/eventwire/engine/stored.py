@@ -93,6 +93,7 @@ def left_over(project: Project, run: Row, deliveries: Sequence[Row]) -> Run:
         generation=run["generation"],
         filters=record.filters,
         filter_count=record.filter_count,
+        matched=[position for position, each in enumerate(record.filters) if each.matched],
         deliveries=[left_over_delivery(project, row, run) for row in deliveries],
     )
     left.started -= max(0.0, time.time() - run["received_at"])

@@ -17,7 +17,7 @@ PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 
 def new_run_id() -> str:
     """A name for a run: 26 characters that sort by time, as a ULID does (48 bits of milliseconds, 80 random)."""
-    return milliseconds_in_base_32(time.time_ns() // 1_000_000) + random_text()
+    return milliseconds_in_base_32(time.time_ns() // 1_000_000) + (_random.pop() if _random else random_text())
 
 
 @lru_cache(maxsize=4)

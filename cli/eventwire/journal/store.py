@@ -85,7 +85,7 @@ class Journal:
         """Record a run and what it is about to send; `done` is told KeyTaken or JournalError, or None once it is durable."""
         if self._owner is None:
             self._become_owner()
-        self._write([run, *deliveries], done)
+        (self._writer or self._start_writer()).write([run, *deliveries], done)
 
     async def start(self, run: str, position: int) -> None:
         """Record that a delivery is about to be sent. Raises JournalError."""
@@ -99,7 +99,7 @@ class Journal:
         """Record what came of deliveries and, with the last of them, that their run has ended; `done` is told JournalError, or
         None once it is durable.
         """
-        self._write([*outcomes, ended] if ended else outcomes, done)
+        (self._writer or self._start_writer()).write([*outcomes, ended] if ended else outcomes, done)
 
     async def finish(self, outcomes: Sequence[FinishedDelivery], ended: EndedRun | None = None) -> None:
         """Record what came of deliveries and, with the last of them, that their run has ended. Raises JournalError."""
@@ -140,17 +140,16 @@ class Journal:
 
     async def _written(self, entries: Sequence[Struct], change: Callable[..., Any] | None = None) -> Any:
         future = get_running_loop().create_future()
-        self._write(entries, partial(settle, future), change)
+        (self._writer or self._start_writer()).write(entries, partial(settle, future), change)
         return await future
 
-    def _write(self, entries: Sequence[Struct], done: Done, change: Callable[..., Any] | None = None) -> None:
-        if self._writer is None:
-            self._writer = Writer(
-                lambda: open_database(self.path),
-                lambda error: translation(error, self.path),
-                lambda: self._owner.name if self._owner else None,
-            )
-        self._writer.write(entries, done, change)
+    def _start_writer(self) -> Writer:
+        self._writer = Writer(
+            lambda: open_database(self.path),
+            lambda error: translation(error, self.path),
+            lambda: self._owner.name if self._owner else None,
+        )
+        return self._writer
 
     # Whose runs are whose
 

@@ -28,7 +28,8 @@ _BRACKETS = lazy_pattern(r"[\[{]|[\]}]")
 
 def read_payload(data: str | bytes, *, limit_bytes: int = LIMIT_BYTES, depth: int = LIMIT_DEPTH) -> dict[str, Any]:
     """Read a JSON object. Raises PayloadError with what is wrong, and line and column where there is one."""
-    return _object(read_json(data, limit_bytes=limit_bytes, depth=depth))
+    payload = _read(data, limit_bytes, depth)[0]
+    return payload if type(payload) is dict else _object(payload)
 
 
 def _object(payload: Any) -> dict[str, Any]:
@@ -44,7 +45,7 @@ def _object(payload: Any) -> dict[str, Any]:
 def read_payload_text(data: bytes, *, limit_bytes: int = LIMIT_BYTES) -> tuple[dict[str, Any], str]:
     """A JSON object, and its text as `encode_json` writes it. Raises what `read_payload` does."""
     payload, written = _read(data, limit_bytes, LIMIT_DEPTH)
-    return _object(payload), written.decode()
+    return payload if type(payload) is dict else _object(payload), written.decode()
 
 
 def read_json(data: str | bytes, *, limit_bytes: int = LIMIT_BYTES, depth: int = LIMIT_DEPTH) -> Any:
@@ -58,7 +59,7 @@ def read_json(data: str | bytes, *, limit_bytes: int = LIMIT_BYTES, depth: int =
 
 def _read(data: str | bytes, limit_bytes: int, depth: int) -> tuple[Any, bytes]:
     """A JSON value, and the same written again."""
-    raw = _as_bytes(data)
+    raw = data if type(data) is bytes else _as_bytes(data)
     if len(raw) > limit_bytes:
         raise _too_large(len(raw), limit_bytes)
     if raw.startswith(_BOM):
@@ -251,6 +252,11 @@ def describe_type(value: Any) -> str:
 
 def encode_json(value: Any, *, indent: bool = False) -> str:
     """A value as JSON text: Decimal as a number with every digit, dates and times as ISO 8601."""
+    if not indent:
+        try:
+            return _encoder()(value).decode()
+        except UnicodeEncodeError:
+            pass  # which is written slowly
     return encode_json_bytes(value, indent=indent).decode()
 
 

@@ -14,6 +14,8 @@ from enum import StrEnum
 from types import ModuleType
 from typing import Any, NamedTuple, Protocol
 
+from msgspec import Struct
+
 from eventwire.errors import MissingExtra
 from eventwire.fields import Field
 
@@ -36,7 +38,7 @@ class Repetition(StrEnum):
     """It happens twice."""
 
 
-class Target(NamedTuple):
+class Target(Struct, frozen=True):
     """What a delivery is part of, for building its request."""
 
     settings: Mapping[str, Any]

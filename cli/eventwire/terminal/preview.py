@@ -37,5 +37,5 @@ def request_of(project: Project, action: NewAction, sample: dict[str, Any]) -> A
         account = project.accounts[action.account]
         service, settings = find_service(account.service), account.settings("test") or {}
     plan = plan_operation(service, action.operation, action.fields, settings)
-    values = plan.render(sample, {**SAMPLE_ENVELOPE, "name": action.event})
+    values = plan.fields.render(sample, {**SAMPLE_ENVELOPE, "name": action.event})
     return plan.request(values, "test", "ew_sample")
