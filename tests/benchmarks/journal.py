@@ -23,7 +23,7 @@ import uvloop
 from msgspec import Struct
 from msgspec.structs import astuple
 
-from eventwire.journal.identifiers import delivery_key, first_id, new_run_id
+from eventwire.journal.identifiers import action_digest, delivery_key, first_id, new_run_id
 from eventwire.journal.rows import AcceptedRun, EndedRun, FinishedDelivery, PlannedDelivery
 from eventwire.journal.store import Journal, open_database
 from tests.journal.writing import begin
@@ -72,7 +72,7 @@ def planned(run: str) -> list[PlannedDelivery]:
             position,
             "on-event",
             *action,
-            delivery_key(run, "on-event", action[0]),
+            delivery_key(run, action_digest("on-event", action[0])),
             "started",
             request,
             None,

@@ -113,7 +113,7 @@ def test_what_waits_is_committed_together(tmp_path, monkeypatch):
     def counting(writer):
         group = original(writer)
         if group:
-            commits.append(len(group))
+            commits.append(sum(len(portion.batches) for portion in group))
         return group
 
     monkeypatch.setattr(store.Writer, "_next_group", counting)

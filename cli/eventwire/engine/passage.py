@@ -127,7 +127,7 @@ class Passage:
         self.course = Course(
             pipeline.connections, journal, pipeline.observer, run.started, run.received_at, pipeline.leaving
         )
-        self._records = [delivery.record for delivery in run.deliveries]
+        self._records: list[ActionRecord] = []
         self._last = [run.finished(each, each.record) for each in run.unwritten] if run.unwritten else []
         """Outcomes that are not handed to the journal yet, the last one among them."""
         self._under_way = 0
@@ -149,6 +149,7 @@ class Passage:
             return
         waiting = []
         for delivery in self.run.deliveries:
+            self._records.append(delivery.record)
             status = delivery.record.status
             if status is PLANNED:
                 waiting.append(delivery)

@@ -362,8 +362,9 @@ class Pipeline:
 
     def enter(self) -> None:
         """A run is under way, until `leave`: for one that is accepted here and finished elsewhere."""
+        if not self._runs:
+            self._idle.clear()
         self._runs += 1
-        self._idle.clear()
 
     def leave(self) -> None:
         """What `enter` said of a run is over."""

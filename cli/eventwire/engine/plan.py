@@ -14,6 +14,7 @@ from eventwire.engine.matching import Matcher
 from eventwire.engine.record import FilterRecord
 from eventwire.errors import PayloadError, Rejected
 from eventwire.fields import Context
+from eventwire.journal.identifiers import action_digest
 from eventwire.language.conditions import compile_condition, explain_condition
 from eventwire.language.models import Model, compile_model
 from eventwire.language.wildcards import Fields, Template, parse_template
@@ -65,6 +66,8 @@ class ActionPlan(Struct, frozen=True):
 
     action: Action
     work: OperationPlan
+    digest: str
+    """What tells it from the other actions of its event (journal/identifiers.py)."""
     triggers: tuple[TriggerPlan, ...] = ()
 
 
@@ -134,12 +137,12 @@ def plan_filter(project: Project, each: Filter, event: Event, environment: str) 
     matches = compile_condition(each.condition, event.model) if each.condition else always
 
     def plan_actions() -> tuple[ActionPlan, ...]:
-        return tuple(plan_action(project, action, environment) for action in each.actions.values())
+        return tuple(plan_action(project, each.name, action, environment) for action in each.actions.values())
 
     return FilterPlan(each, event.model, matches, plan_actions)
 
 
-def plan_action(project: Project, action: Action, environment: str) -> ActionPlan:
+def plan_action(project: Project, filter_name: str, action: Action, environment: str) -> ActionPlan:
     """Compile an action's wildcards, field by field."""
     account = project.accounts[action.account]
     service = find_service(account.service)
@@ -149,7 +152,8 @@ def plan_action(project: Project, action: Action, environment: str) -> ActionPla
     work = plan_operation(service, operation, action.fields, settings or {})
     if settings is None:
         work = replace(work, waiting_account=account.name)
-    return ActionPlan(action, work, tuple(plan_trigger(project, each) for each in action.triggers))
+    triggers = tuple(plan_trigger(project, each) for each in action.triggers)
+    return ActionPlan(action, work, action_digest(filter_name, action.name), triggers)
 
 
 def plan_trigger(project: Project, trigger: Trigger) -> TriggerPlan:

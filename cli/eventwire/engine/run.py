@@ -223,8 +223,8 @@ class NewRun(Run):
         }
         unmatched, generation = plan.unmatched, incoming.generation
         matched = plan.matcher.matching(payload, envelope)
-        super().__init__(
-            run_id, name, environment, payload, envelope, now, generation, unmatched, len(unmatched), matched, []
+        Run.__init__(  # and not `super()`, which takes as long as all the rest of it
+            self, run_id, name, environment, payload, envelope, now, generation, unmatched, len(unmatched), matched, []
         )
         self.incoming = incoming
         self.plan = plan
@@ -243,7 +243,7 @@ class NewRun(Run):
         deliveries: list[Delivery] = []
         for position in self.matched:
             each = self.plan.filters[position]
-            for action in each.actions:
+            for action in each.planned or each.actions:
                 deliveries.append(self.render_action(len(deliveries), each.filter.name, action))
         return deliveries
 
@@ -255,7 +255,7 @@ class NewRun(Run):
         if replay := self.incoming.replay:
             root = self.id if replay.is_anew else replay.original
             left_out = replay.left_out.get(f"{filter_name}/{action.name}")
-        key = delivery_key(root, filter_name, action.name)
+        key = delivery_key(root, plan.digest)
         request: Request | None = None
         repetition = SAFE
         error: Mapping[str, Any] | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from asyncio import get_running_loop
+from asyncio import Future, get_running_loop
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import partial
@@ -135,13 +135,14 @@ class Journal:
 
     async def change(self, change: Callable[[sqlite3.Connection], Result]) -> Result:
         """Read and write in one transaction, and return what the change returns. Raises JournalError."""
-        result: Result = await self._written((), change)
-        return result
-
-    async def _written(self, entries: Sequence[Struct], change: Callable[..., Any] | None = None) -> Any:
-        future = get_running_loop().create_future()
-        (self._writer or self._start_writer()).write(entries, partial(settle, future), change)
+        future: Future[Result] = get_running_loop().create_future()
+        (self._writer or self._start_writer()).change(change, partial(settle, future))
         return await future
+
+    async def _written(self, entries: Sequence[Struct]) -> None:
+        future = get_running_loop().create_future()
+        (self._writer or self._start_writer()).write(entries, partial(settle, future))
+        await future
 
     def _start_writer(self) -> Writer:
         self._writer = Writer(

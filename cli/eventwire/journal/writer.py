@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from asyncio import AbstractEventLoop, Future, get_running_loop
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -19,7 +20,7 @@ Change = Callable[[sqlite3.Connection], Any]
 Done = Callable[[Any, Exception | None], None]
 """Called in the event loop once a batch is durable, with what a change has returned; or with what was raised."""
 
-# What waits is committed together up to this many batches, so that one commit cannot grow without end.
+# What waits is committed together up to about this many batches, so that one commit cannot grow without end.
 GROUP_SIZE = 1024
 # And up to so many characters of JSON, where it is more than one batch.
 GROUP_CHARACTERS = 64_000_000
@@ -28,16 +29,24 @@ GROUP_CHARACTERS = 64_000_000
 PORTION = 32
 
 
-class Batch(Struct, frozen=True, gc=False):
-    """Rows (journal/rows.py) that are written together or not at all, or a change; and who is to be told, in which event loop."""
+class Batch(Struct):
+    """Rows (journal/rows.py) that are written together or not at all, or a change; who is to be told; and what came of it."""
 
     entries: Sequence[Struct]
-    change: Change | None
     done: Done
+    change: Change | None = None
+    result: Any = None
+    """What the change has returned."""
+    error: Exception | None = None
+    """What was raised: nothing of it is written then."""
+
+
+class Portion(Struct, frozen=True):
+    """What was written in one turn of an event loop: batches of rows, or one change, which stands alone."""
+
     loop: AbstractEventLoop
-
-
-Outcome = tuple[Batch, Any, Exception | None]
+    batches: list[Batch]
+    is_change: bool = False
 
 
 class Writer:
@@ -57,26 +66,31 @@ class Writer:
         self._open = open_connection
         self._translate = translate
         self._owner = owner
-        self._queue: SimpleQueue[list[Batch] | None] = SimpleQueue()
-        self._pending: list[Batch] = []
-        """What was written in this turn of the event loop, up to a portion: waking the thread costs more than a batch itself."""
-        self._next: list[Batch] = []
+        self._queue: SimpleQueue[Portion | None] = SimpleQueue()
+        self._pending: Portion | None = None
+        """What was written in this turn of the event loop: waking the thread costs more than a batch itself."""
+        self._next: deque[Portion] = deque()
         """What was taken from the queue and belongs to no group yet."""
         self._is_closing = False
         self._worker = Thread(target=self._work, name="journal", daemon=True)
         self._worker.start()
 
-    def write(self, entries: Sequence[Struct], done: Done, change: Change | None = None) -> None:
-        """Hand over a batch; `done` is called once it is durable or has failed."""
+    def write(self, entries: Sequence[Struct], done: Done) -> None:
+        """Hand over rows; `done` is called once they are durable, or have failed."""
         pending = self._pending
-        if pending:
-            loop = pending[0].loop
-        else:
+        if pending is None:
             loop = get_running_loop()
             loop.call_soon(self._hand_over)
-        pending.append(Batch(entries, change, done, loop))
-        if len(pending) >= PORTION:
+            self._pending = Portion(loop, [Batch(entries, done)])
+            return
+        pending.batches.append(Batch(entries, done))
+        if len(pending.batches) >= PORTION:
             self._hand_over()
+
+    def change(self, change: Change, done: Done) -> None:
+        """Hand over a change, after what was written before it."""
+        self._hand_over()
+        self._queue.put(Portion(get_running_loop(), [Batch((), done, change)], True))
 
     def close(self) -> None:
         """Write what was handed over, and stop."""
@@ -85,63 +99,80 @@ class Writer:
         self._worker.join()
 
     def _hand_over(self) -> None:
-        if self._pending:
+        if self._pending is not None:
             self._queue.put(self._pending)
-            self._pending = []
+            self._pending = None
 
     def _work(self) -> None:
         entries: Entries | None = None
         try:
-            while (group := self._next_group()) is not None:
+            while group := self._next_group():
+                batches = [batch for portion in group for batch in portion.batches]
                 try:
                     entries = entries or Entries(self._open())
-                    outcomes = commit(entries, group, self._owner())
+                    if group[0].is_change:
+                        make_change(entries.connection, batches[0])
+                    else:
+                        commit(entries, batches, self._owner())
                 except Exception as error:
-                    outcomes = [(batch, None, error) for batch in group]
-                self._tell(outcomes)
+                    fail(batches, error)
+                self._tell(group)
         finally:
             if entries is not None:
                 entries.connection.close()
 
-    def _next_group(self) -> list[Batch] | None:
-        """All batches that are waiting, at least one; None when the writer is to stop."""
-        while not self._next:
-            if self._is_closing:
-                return None
-            self._take(self._queue.get())
-        with suppress(Empty):
-            while len(self._next) < GROUP_SIZE and not self._is_closing:
-                self._take(self._queue.get_nowait())
-        # a change stands alone: what it reads must not depend on its neighbours
-        changes = (position for position, batch in enumerate(self._next) if batch.change is not None)
-        count = min(GROUP_SIZE, next(changes, GROUP_SIZE) or 1)
-        group, self._next = self._next[:count], self._next[count:]
+    def _next_group(self) -> list[Portion]:
+        """What is waiting, at least one portion, and not much more than GROUP_SIZE batches; nothing when the writer is to
+        stop. A change stands alone: what it reads must not depend on its neighbours.
+        """
+        group: list[Portion] = []
+        batches = 0
+        while batches < GROUP_SIZE and (portion := self._take(wait=not group)) is not None:
+            if portion.is_change and group:
+                self._next.appendleft(portion)
+                break
+            group.append(portion)
+            batches += len(portion.batches)
+            if portion.is_change:
+                break
         return group
 
-    def _take(self, batches: list[Batch] | None) -> None:
-        if batches is None:
-            self._is_closing = True
-        else:
-            self._next += batches
+    def _take(self, *, wait: bool) -> Portion | None:
+        """The next portion; None where there is none now, or none any more."""
+        if self._next:
+            return self._next.popleft()
+        if self._is_closing:
+            return None
+        try:
+            portion = self._queue.get(wait)
+        except Empty:
+            return None
+        self._is_closing = portion is None
+        return portion
 
-    def _tell(self, outcomes: Sequence[Outcome]) -> None:
-        """Pass the outcomes on to the event loops of those who wait, one call a loop."""
-        loops = {batch.loop for batch, _, _ in outcomes}
+    def _tell(self, group: Sequence[Portion]) -> None:
+        """Pass on what came of a group to the event loops of those who wait, one call a loop."""
+        loops = {portion.loop for portion in group}
         for loop in loops:
-            mine = outcomes if len(loops) == 1 else [each for each in outcomes if each[0].loop is loop]
+            mine = group if len(loops) == 1 else [each for each in group if each.loop is loop]
             # a loop that was closed in the meantime has nobody left who waits
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._pass_on, mine)
 
-    def _pass_on(self, outcomes: Sequence[Outcome]) -> None:
-        """Give each who waits the writer's word, the first of them now. In the event loop."""
-        for batch, result, error in outcomes[:PORTION]:
-            try:
-                batch.done(result, None if error is None else self._translate(error))
-            except Exception as bug:  # which must not keep the others waiting
-                batch.loop.call_exception_handler({"message": "What was written could not be told.", "exception": bug})
-        if len(outcomes) > PORTION:
-            get_running_loop().call_soon(self._pass_on, outcomes[PORTION:])
+    def _pass_on(self, group: Sequence[Portion]) -> None:
+        """Give each who waits the writer's word, about a portion of them now. In the event loop."""
+        told = 0
+        for position, portion in enumerate(group):
+            if told >= PORTION:
+                portion.loop.call_soon(self._pass_on, group[position:])
+                return
+            told += len(portion.batches)
+            for batch in portion.batches:
+                try:
+                    batch.done(batch.result, None if batch.error is None else self._translate(batch.error))
+                except Exception as bug:  # which must not keep the others waiting
+                    told_to = {"message": "What was written could not be told.", "exception": bug}
+                    portion.loop.call_exception_handler(told_to)
 
 
 def settle(future: Future[Any], result: Any, error: Exception | None) -> None:
@@ -154,36 +185,41 @@ def settle(future: Future[Any], result: Any, error: Exception | None) -> None:
         future.set_exception(error)
 
 
-def commit(entries: Entries, group: Sequence[Batch], owner: str | None) -> list[Outcome]:
-    """Commit a group in one transaction. A batch that fails does not take its neighbours along."""
-    if group[0].change is not None:
-        return [changed(entries.connection, group[0])]
+def commit(entries: Entries, group: Sequence[Batch], owner: str | None) -> None:
+    """Commit a group in one transaction. A batch that fails has its error, and does not take its neighbours along."""
     most = GROUP_CHARACTERS if len(group) > 1 else None
     try:
         entries.write([entry for batch in group for entry in batch.entries], owner, most_characters=most)
     except TooMuch:
         half = len(group) // 2
-        return [each for part in (group[:half], group[half:]) for each in commit(entries, part, owner)]
+        for part in (group[:half], group[half:]):
+            try:
+                commit(entries, part, owner)
+            except Exception as error:
+                fail(part, error)
     except Exception as error:  # also what Python says of a value that cannot be written
         if len(group) == 1:
-            return [(group[0], None, error)]
-        return write_one_by_one(entries, group, owner)
-    return [(batch, None, None) for batch in group]
+            group[0].error = error
+        else:
+            write_one_by_one(entries, group, owner)
 
 
-def write_one_by_one(entries: Entries, group: Sequence[Batch], owner: str | None) -> list[Outcome]:
+def write_one_by_one(entries: Entries, group: Sequence[Batch], owner: str | None) -> None:
     """Write a group of which a batch fails: each may fail alone, and the others are committed together."""
-    outcomes: list[Outcome] = []
     try:
         for batch in group:
             entries.get_ready(batch.entries)
         with transaction(entries.connection):
             for batch in group:
-                outcomes.append((batch, None, failure(entries, batch, owner)))
+                batch.error = failure(entries, batch, owner)
     except Exception as error:
-        failures: list[Outcome] = [(batch, None, failed or error) for batch, _, failed in outcomes]
-        return failures + [(batch, None, error) for batch in group[len(outcomes) :]]
-    return outcomes
+        fail(group, error)
+
+
+def fail(group: Sequence[Batch], error: Exception) -> None:
+    """Nothing of a group is written: each has its own error, or this one."""
+    for batch in group:
+        batch.error = batch.error or error
 
 
 def failure(entries: Entries, batch: Batch, owner: str | None) -> Exception | None:
@@ -197,15 +233,11 @@ def failure(entries: Entries, batch: Batch, owner: str | None) -> Exception | No
     return None
 
 
-def changed(connection: sqlite3.Connection, batch: Batch) -> Outcome:
-    """Make a change in a transaction of its own."""
+def make_change(connection: sqlite3.Connection, batch: Batch) -> None:
+    """Make a change in a transaction of its own. Raises what it does."""
     assert batch.change is not None
-    try:
-        with transaction(connection):
-            result = batch.change(connection)
-    except Exception as error:
-        return batch, None, error
-    return batch, result, None
+    with transaction(connection):
+        batch.result = batch.change(connection)
 
 
 class transaction:  # noqa: N801 - reads as what it is

@@ -103,6 +103,8 @@ def _at(value: Any, index: int) -> Any:
 def _text(value: Any) -> str:
     if type(value) is str:
         return value
+    if type(value) is int and value.bit_length() < 64:
+        return str(value)
     try:
         return write_text(value)
     except Unfit as error:

@@ -180,7 +180,7 @@ def builder(write: Callable[[Writer, Values], str], dialect: Dialect) -> Callabl
 
     def build(values: Values, target: Target) -> Request:
         writer = Writer(dialect)
-        statement = write(writer, with_key(values, target))
+        statement = write(writer, with_key(values, target) if "key-column" in values else values)
         return {"statement": statement, "parameters": writer.parameters}
 
     return build
@@ -188,7 +188,7 @@ def builder(write: Callable[[Writer, Values], str], dialect: Dialect) -> Callabl
 
 def with_key(values: Values, target: Target) -> Values:
     """Values where the column for the idempotency key has the delivery's. Raises Rejected where it has another value."""
-    column = values.get("key-column")
+    column = values["key-column"]
     if column is None:
         return values
     if column in values["values"]:
@@ -203,7 +203,7 @@ def repetition_of_insert(values: Values) -> Repetition:
 
 def insert(writer: Writer, values: Values) -> str:
     """INSERT INTO table (columns) VALUES (parameters), and nothing where the delivery's key is there already."""
-    row = filled(values["values"])
+    row = values["values"] or filled({})
     writer.parameters.extend(row.values())
     returning = values.get("returning")
     returned = tuple(as_list(returning)) if returning else ()
