@@ -161,16 +161,17 @@ class Run:
         """The run's record: each filter with the outcomes of its actions, which are in the order of the deliveries; it has
         taken until now where nothing is said.
         """
-        actions: dict[str, list[ActionRecord]] = {}
-        for delivery, record in zip(self.deliveries, records, strict=True):
-            if delivery.filter in actions:
-                actions[delivery.filter].append(record)
-            else:
-                actions[delivery.filter] = [record]
-        matched = {}
-        for position in self.matched:
-            each = self.filters[position]
-            matched[position] = each.as_matched(tuple(actions.get(each.name, ())))
+        if len(self.matched) == 1:  # whose all of them are
+            matched = {position: self.filters[position].as_matched(tuple(records)) for position in self.matched}
+        else:
+            actions: dict[str, list[ActionRecord]] = {}
+            for delivery, record in zip(self.deliveries, records, strict=True):
+                actions.setdefault(delivery.filter, []).append(record)
+            names = {position: self.filters[position].name for position in self.matched}
+            matched = {
+                position: self.filters[position].as_matched(tuple(actions.get(name, ())))
+                for position, name in names.items()
+            }
         return RunRecord(
             self.id,
             self.event,
@@ -376,11 +377,17 @@ class NewRun(Run):
 
 def iso_8601(seconds: float) -> str:
     """A moment as `{event.time}` gives it: UTC, to the millisecond."""
-    milliseconds = int(seconds * 1000 // 1)
-    return f"{whole_second(milliseconds // 1000)}.{milliseconds % 1000:03}+00:00"
+    whole, milliseconds = divmod(int(seconds * 1000 // 1), 1000)
+    return whole_second(whole) + fraction(milliseconds)
 
 
 @lru_cache(maxsize=4)
 def whole_second(seconds: int) -> str:
     """What thousands of events share: `2026-11-23T15:00:00`."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+@lru_cache(maxsize=1000)
+def fraction(milliseconds: int) -> str:
+    """The rest of it: `.042+00:00`."""
+    return f".{milliseconds:03}+00:00"

@@ -121,9 +121,10 @@ class Batch:
     def converted(self, prepared: Prepared) -> dict[int, list[Any]]:
         """Each row's values by its position; of one whose values do not fit, the outcome is why."""
         found = {}
+        parameters = prepared.parameters[:-1]
         for position, request in self.requests.items():
             try:
-                values = convert(request["parameters"], prepared.parameters[:-1])
+                values = convert(request["parameters"], parameters)
             except Exception as error:
                 foreseen = isinstance(error, ServiceError)
                 self.outcomes[position] = error if foreseen else translate(error, self.server.address, sent=False)
@@ -134,12 +135,13 @@ class Batch:
 
     def settle(self, rows: Sequence[Any]) -> None:
         """Each row's response, from what all of them returned."""
-        returned = {row[ROW]: row for row in rows}
+        returned = {row[-1]: row for row in rows}  # the last column is the row's number
+        is_bare = bool(rows) and len(rows[0]) == 1  # the statement returns nothing of its own
         for position in self.sent:
             row = returned.get(position)
             if row is None:
                 self.outcomes[position] = response_of("INSERT 0 0", ())
-            elif len(row) == 1:  # the statement returns nothing of its own
+            elif is_bare:
                 self.outcomes[position] = {"status": "INSERT 0 1", "rows": 1}
             else:
                 columns = [(name, value) for name, value in row.items() if name != ROW]
