@@ -18,7 +18,6 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from eventwire.server import feed
 from tests.project.projects import write
 from tests.server.pages.serving import BAKERY, CUSTOMER, Served, served, until
 from tests.servers import absent
@@ -384,8 +383,8 @@ def test_it_is_told_how_many_have_not_come_onto_the_page(window, server):
     for number in range(2):
         runs = [server.run("welcomed", {"name": f"n{number}"}).id for number in range(20)]
         for each in range(700):
-            changed = feed.Change("accepted", runs[each % 20], "welcomed", "test")
-            server.loop.call_soon_threadsafe(server.runner.feed.publish, changed)
+            changed = ("accepted", runs[each % 20], "welcomed", "test")
+            server.loop.call_soon_threadsafe(server.runner.feed.publish, *changed)
         expect(page.get_by_text(re.compile("more events? came in meanwhile"))).to_be_visible()
         until(lambda number=number: page.wait_for_timeout(50) or left_out(page) >= 600 * (number + 1))
     page.get_by_role("link", name="Show the newest").click()
@@ -403,8 +402,8 @@ def test_what_changes_of_an_older_event_brings_it_to_no_page(window, server):
     page = window.page
     page.reload()
     expect(page.get_by_text("watching", exact=True)).to_be_visible()
-    changed = feed.Change("ended", first, "log", "test", "failed")
-    server.loop.call_soon_threadsafe(server.runner.feed.publish, changed)
+    changed = ("ended", first, "log", "test", "failed")
+    server.loop.call_soon_threadsafe(server.runner.feed.publish, *changed)
     log(server, name="newest")
     expect(page.get_by_role("link", name="newest", exact=True)).to_be_visible()
     expect(page.get_by_role("link", name="the oldest")).to_have_count(0)

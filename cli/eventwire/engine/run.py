@@ -161,17 +161,16 @@ class Run:
         """The run's record: each filter with the outcomes of its actions, which are in the order of the deliveries; it has
         taken until now where nothing is said.
         """
-        if len(self.matched) == 1:  # whose all of them are
-            matched = {position: self.filters[position].as_matched(tuple(records)) for position in self.matched}
-        else:
-            actions: dict[str, list[ActionRecord]] = {}
-            for delivery, record in zip(self.deliveries, records, strict=True):
-                actions.setdefault(delivery.filter, []).append(record)
-            names = {position: self.filters[position].name for position in self.matched}
-            matched = {
-                position: self.filters[position].as_matched(tuple(actions.get(name, ())))
-                for position, name in names.items()
-            }
+        actions: dict[str, list[ActionRecord]] = {}
+        for delivery, record in zip(self.deliveries, records, strict=True):
+            if delivery.filter in actions:
+                actions[delivery.filter].append(record)
+            else:
+                actions[delivery.filter] = [record]
+        matched = {}
+        for position in self.matched:
+            each = self.filters[position]
+            matched[position] = each.as_matched(tuple(actions.get(each.name, ())))
         return RunRecord(
             self.id,
             self.event,

@@ -196,8 +196,9 @@ class Api:
 
     def answer_accepted_one(self, accepted: Accepted, headers: Mapping[str, str]) -> Answer:
         """202 for one event."""
-        run = f"/runs/{accepted.id}"
-        return json_answer(202, self.noted({"id": accepted.id, "run": run}, accepted), {**headers, "location": run})
+        id = accepted.id
+        run = f"/runs/{id}"
+        return json_answer(202, self.noted({"id": id, "run": run}, accepted), {**headers, "location": run})
 
     async def answer_ended(self, accepted: Sequence[Accepted], is_batch: bool) -> Answer:
         """201: the reports, once every outcome is durable."""

@@ -21,7 +21,7 @@ class Change(Struct, frozen=True):
     run: str
     event: str
     environment: str
-    status: str | None = None
+    status: str | None
 
 
 class Feed:
@@ -32,16 +32,13 @@ class Feed:
         self._changes: list[Change] = []
         self._timer: asyncio.TimerHandle | None = None
 
-    @property
-    def watchers(self) -> int:
-        """How many watch."""
-        return len(self._watchers)
-
-    def publish(self, change: Change) -> None:
-        """Tell everyone who watches, in a moment."""
+    def publish(
+        self, kind: str, run: str = "", event: str = "", environment: str = "", status: str | None = None
+    ) -> None:
+        """Tell everyone who watches, in a moment; `kind` and the others as a Change has them."""
         if not self._watchers:
             return
-        self._changes.append(change)
+        self._changes.append(Change(kind, run, event, environment, status))
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._flush)
 

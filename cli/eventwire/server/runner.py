@@ -27,7 +27,7 @@ from eventwire.project.read import read_project
 from eventwire.project.sources import KINDS
 from eventwire.project.toml import PROJECT_FILE
 from eventwire.server.controls import printable
-from eventwire.server.feed import Change, Feed
+from eventwire.server.feed import Feed
 from eventwire.server.folders import FolderReader, run_folder
 from eventwire.server.problems import Refusal
 from eventwire.server.schedules import run_schedule
@@ -82,15 +82,13 @@ class Publisher(Observer):
         self._feed = feed
 
     def accepted(self, run: AcceptedRun) -> None:
-        if self._feed.watchers:
-            self._feed.publish(Change("accepted", run.id, run.event, run.environment))
+        self._feed.publish("accepted", run.id, run.event, run.environment)
 
     def retrying(self, delivery: Delivery, error: Exception, delay_seconds: float) -> None:
-        self._feed.publish(Change("retrying", delivery.run, "", ""))
+        self._feed.publish("retrying", delivery.run)
 
     def ended(self, run: Run, status: RunStatus) -> None:
-        if self._feed.watchers:
-            self._feed.publish(Change("ended", run.id, run.event, run.environment, status))
+        self._feed.publish("ended", run.id, run.event, run.environment, status)
 
 
 class Runner:
@@ -116,6 +114,8 @@ class Runner:
         """How many events are being accepted, or have not ended."""
         self._in_use: set[Pipeline] = set(self.pipelines.values())
         """Pipelines that are not closed: those of projects before this one, too, while their runs have not ended."""
+        self.is_stopping = False
+        """Whether nothing new is taken any more."""
         self._stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._source_tasks: list[asyncio.Task[Any]] = []
@@ -129,11 +129,6 @@ class Runner:
         self.keep(self._watch_file(), "watch the project file")
         self._start_sources()
 
-    @property
-    def is_stopping(self) -> bool:
-        """Whether nothing new is taken any more."""
-        return self._stopping.is_set()
-
     async def stop(self, grace_seconds: float) -> None:
         """Take nothing new, give what runs its grace time, leave retries to the next process, and close everything."""
         await self.drain(grace_seconds)
@@ -143,6 +138,7 @@ class Runner:
         """Take nothing new, give what runs its grace time, and leave retries to the next process. What there is can still be
         read.
         """
+        self.is_stopping = True
         self._stopping.set()
         for task in [*self._source_tasks, *(each for each in self._tasks if not each.get_name().startswith("run "))]:
             task.cancel()
@@ -385,14 +381,14 @@ class Runner:
         except EventwireError as error:
             self.warning = str(error)
             self.tell(f"{PROJECT_FILE} has changed and is wrong; the project goes on as it was.\n{error}")
-            self.feed.publish(Change("reloaded", "", "", ""))
+            self.feed.publish("reloaded")
             return
         before, pipelines, source_plans = self.pipelines, self._make_pipelines(project), self._plan_sources(project)
         self.project, self.warning = project, None
         self.pipelines, self.source_plans = pipelines, source_plans
         self._start_sources()
         self.tell(f"{PROJECT_FILE} has changed; the project is served as it is now.")
-        self.feed.publish(Change("reloaded", "", "", ""))
+        self.feed.publish("reloaded")
         self._in_use.update(self.pipelines.values())
         for pipeline in before.values():
             self.keep(self._close_when_idle(pipeline), "close")

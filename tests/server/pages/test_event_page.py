@@ -14,7 +14,6 @@ import pytest
 from eventwire.accounts import keyring
 from eventwire.engine.run import IncomingEvent
 from eventwire.server.buttons import list_presses
-from eventwire.server.feed import Change
 from eventwire.server.pages.live import MOST_ENTRIES, OTHERS_SECONDS
 from tests.server.pages.conftest import Visitor
 from tests.server.pages.serving import BAKERY, CUSTOMER, SECRET, served, until
@@ -269,7 +268,7 @@ def test_of_very_many_the_newest_are_told_and_how_many_more(visitor):
 
         def publish():
             for number in range(500):
-                feed.publish(Change("accepted", runs[number % len(runs)], "welcomed", "test"))
+                feed.publish("accepted", runs[number % len(runs)], "welcomed", "test")
 
         visitor.server.loop.call_soon_threadsafe(publish)
         assert "more events</span> came in meanwhile" in next(line for line in lines if "left-out" in line)

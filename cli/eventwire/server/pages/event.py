@@ -12,7 +12,6 @@ from eventwire.engine.inspected import VERDICTS, Resolution, explained, look_at,
 from eventwire.engine.replay import SENT, WORDS, Change, ReplayPlan, plan_replay
 from eventwire.engine.stored import decode, record_of
 from eventwire.journal.rows import Row
-from eventwire.server import feed
 from eventwire.server.entries import all_rows, entry_of, is_log
 from eventwire.server.event_buttons import buttons_of, find_button, press_button, shown_buttons
 from eventwire.server.pages.site import Site, Visit
@@ -93,8 +92,8 @@ async def press(site: Site, visit: Visit) -> Response:
 async def press_and_tell(site: Site, visit: Visit, row: Row, button: Any) -> None:
     """Press, and have the event's pages look again. Raises Refusal, CredentialError."""
     runner = site.runner
-    change = feed.Change("pressed", row["id"], row["event"], row["environment"])
-    runner.feed.publish(change)
+    pressed = "pressed", row["id"], row["event"], row["environment"]
+    runner.feed.publish(*pressed)
     try:
         await press_button(
             runner.project,
@@ -106,7 +105,7 @@ async def press_and_tell(site: Site, visit: Visit, row: Row, button: Any) -> Non
             allowed_hosts=site.allowed_hosts,
         )
     finally:
-        runner.feed.publish(change)
+        runner.feed.publish(*pressed)
 
 
 # Replaying
@@ -172,7 +171,7 @@ async def resolve(site: Site, visit: Visit) -> Response:
     resolution = Resolution(verdict, visit.signed.name, moment(time.time()))
     await resolve_unknown(site.runner.journal, row, resolution, [action] if action else [])
     after = site.runner.journal.run(row["id"]) or row
-    site.runner.feed.publish(feed.Change("ended", row["id"], row["event"], row["environment"], after["status"]))
+    site.runner.feed.publish("ended", row["id"], row["event"], row["environment"], after["status"])
     return to_event(row)
 
 
