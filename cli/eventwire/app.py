@@ -215,7 +215,7 @@ def usage_error(error: click.ClickException) -> UsageError:
     path = context.command_path if context else "eventwire"
     possible = getattr(error, "possibilities", None)
     hint = f"Did you mean {possible[0]}?" if possible else f"See its arguments with: {path} --help"
-    message = error.format_message().split("\n")[0].split(" Did you mean")[0]
+    message = error.format_message().split("\n")[0].split(" Did you mean")[0].split(" (Did you mean")[0]
     return UsageError(message if message.endswith((".", "?")) else f"{message}.", next_step=hint)
 
 

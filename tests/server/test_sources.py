@@ -126,6 +126,7 @@ def test_a_request_without_id_is_told_by_its_signature(plans, store):
         (b'{"type": ', "not JSON"),
         (b"[1]", "a list, not a JSON object"),
         (b"[" * 100_000, "nested more than"),
+        ({**CHARGE, "id": "evt\0"}, "control character U"),
     ],
 )
 def test_what_makes_no_payload_says_why(plans, store, body, message):

@@ -184,6 +184,8 @@ def receive(
     if plan.kind.name == "slack" and fields.get("type") == "url_verification":
         return Received(answer={"challenge": fields.get("challenge")})
     id = id_of(plan.kind.name, fields) or verified.id
+    if id is not None and "\0" in id:
+        raise PayloadError("The event's id holds the control character U+0000.", next_step="Send it with another id.")
     inbound = {"body": fields, "header": dict(headers)}
     event = plan.raise_event(inbound, now=now, id=id, textual=textual)
     if event is None:

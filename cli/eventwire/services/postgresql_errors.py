@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from eventwire.errors import Refused, Rejected, ServiceError, Unavailable
+from eventwire.services.reasons import plain_reason
 from eventwire.services.tls import certificate_problem, not_trusted
 
 # Classes of SQLSTATE that may pass by themselves (PostgreSQL documentation, appendix A): connection exceptions,
@@ -24,7 +25,7 @@ def translate(error: Exception, address: str, *, sent: bool = True) -> ServiceEr
     if "rejected SSL upgrade" in str(error):
         step = "Turn TLS on at the server, or choose another ssl-mode."
         return Rejected(f"PostgreSQL at {address} does not speak TLS.", next_step=step)
-    words = f"PostgreSQL at {address}: {str(error) or type(error).__name__}"
+    words = f"PostgreSQL at {address}: {plain_reason(str(error)) or type(error).__name__}"
     if isinstance(error, TimeoutError):
         return Unavailable(f"PostgreSQL at {address} did not answer.", sent=sent)
     kind = type(error).__name__

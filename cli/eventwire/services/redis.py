@@ -21,6 +21,7 @@ from eventwire.services.declare import (
     Values,
     import_client,
 )
+from eventwire.services.reasons import plain_reason
 from eventwire.services.tls import BESIDE, ca_field, ca_file, certificate_problem, not_trusted
 
 CONNECT_SECONDS = 15.0
@@ -204,7 +205,7 @@ def translate(error: Exception, address: str, *, sent: bool = True) -> ServiceEr
         # redis-py connects when a command runs, so that it can fail before anything was sent
         refused = "connecting to" in words or "Connect call failed" in words
         return Unavailable(
-            f"Redis at {address}: {words}.",
+            f"Redis at {address}: {plain_reason(words)}.",
             sent=sent and not refused,
             next_step=f"Is a server running at {address}?",
         )

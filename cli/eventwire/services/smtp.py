@@ -17,6 +17,7 @@ from eventwire.errors import Refused, Rejected, ServiceError, Unavailable
 from eventwire.fields import Context, Field, FieldType
 from eventwire.language.lazy_pattern import lazy_pattern
 from eventwire.services.declare import Credentials, Operation, Request, Service, Target, Values, import_client
+from eventwire.services.reasons import plain_reason
 from eventwire.services.tls import BESIDE, ca_field, certificate_problem, not_trusted, trust
 
 if TYPE_CHECKING:
@@ -270,9 +271,8 @@ def translate(error: Exception, address: str, *, sent: bool = False) -> ServiceE
     """What the server or the way to it said, as one that may pass (4xx) or one that will not (5xx)."""
     kinds = {kind.__name__ for kind in type(error).__mro__}
     code = getattr(error, "code", None)
-    words = f"SMTP at {address}: {code or ''} {getattr(error, 'message', None) or error}".replace(":  ", ": ").rstrip(
-        "."
-    )
+    said = plain_reason(str(getattr(error, "message", None) or error))
+    words = f"SMTP at {address}: {code or ''} {said}".replace(":  ", ": ").rstrip(".")
     if problem := certificate_problem(error):
         return not_trusted("SMTP server", address, problem)
     answer = {"code": code} if code else None

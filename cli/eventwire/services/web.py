@@ -10,6 +10,7 @@ from msgspec import Struct
 from eventwire.errors import Refused, Rejected, ServiceError, Unavailable
 from eventwire.language.payloads import encode_json_bytes
 from eventwire.services.declare import Credentials, import_client
+from eventwire.services.reasons import plain_reason
 
 if TYPE_CHECKING:
     import httpx
@@ -173,7 +174,7 @@ def reason_of(error: BaseException) -> str:
     details = getattr(cause, "details", None)
     causes = details.get("causes") if isinstance(details, dict) else None
     words = str(causes[-1].get("message", "")) if causes else ""
-    return (words or str(error) or type(error).__name__).rstrip(".")
+    return plain_reason((words or str(error) or type(error).__name__).rstrip("."))
 
 
 async def beginning_of(answer: httpx.Response) -> bytes:
