@@ -184,14 +184,14 @@ class Fields:
 
     def render(self, payload: Values, envelope: Values) -> dict[str, Any]:
         """What each field holds for an event. Raises TemplateError."""
+        if self._fast is None:
+            self._count()
         if self._fast is not None:
             try:
                 values: dict[str, Any] = self._fast(payload, envelope)
                 return values
             except (LookupError, TypeError):
                 pass  # one by one, to say what is missing
-        else:
-            self._count()
         rendered = {name: each.render(payload, envelope) for name, each in self._templates.items()}
         return {**self._constants, **rendered}
 
