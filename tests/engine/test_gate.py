@@ -107,9 +107,11 @@ def test_after_the_pause_one_tries_and_decides(clock):
     async def run():
         gate = Gate("a")
         await fail(gate, 5)
+        assert not gate.is_free
         clock.now += gates.FIRST_PAUSE_SECONDS
         await gate.enter(0)
         assert gate.circuit is Circuit.HALF_OPEN
+        assert not gate.is_free
         with pytest.raises(Paused):
             await gate.enter(0)  # only one tries
         gate.leave(DOWN)
@@ -119,6 +121,13 @@ def test_after_the_pause_one_tries_and_decides(clock):
         gate.leave(None)
         assert gate.circuit is Circuit.CLOSED
         assert gate.is_free
+        limited = Gate("a", max_concurrent=1)
+        await fail(limited, 5)
+        clock.now += gates.FIRST_PAUSE_SECONDS
+        await limited.enter(0)
+        limited.leave(None)
+        assert limited.circuit is Circuit.CLOSED
+        assert not limited.is_free
 
     asyncio.run(run())
 

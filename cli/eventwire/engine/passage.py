@@ -76,7 +76,7 @@ class Sent(Ticket):
     __slots__ = ("delivery", "lane", "passage")
 
     def __init__(self, passage: Passage, delivery: Delivery, lane: Lane, begun: float) -> None:
-        self.is_settled = False  # and not by `super`, whose call is a third of what this takes
+        self.is_settled = False  # and not by `super`: one is made for each delivery
         self.own = None
         self.passage = passage
         self.delivery = delivery
@@ -89,7 +89,7 @@ class Sent(Ticket):
         if isinstance(outcome, BaseException):
             passage.failed(self, outcome)
             return
-        if gate.failures or not gate.is_free:
+        if gate.failures or not gate.is_free:  # a free one without failures notes nothing
             gate.leave(None)
         passage.over(delivery, record_with(delivery, passage.course, self.begun, SUCCEEDED, outcome))
 

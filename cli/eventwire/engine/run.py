@@ -223,7 +223,7 @@ class NewRun(Run):
         }
         unmatched, generation = plan.unmatched, incoming.generation
         matched = plan.matcher.matching(payload, envelope)
-        Run.__init__(  # and not `super()`, which takes as long as all the rest of it
+        Run.__init__(  # and not by `super`: one is made for each event
             self, run_id, name, environment, payload, envelope, now, generation, unmatched, len(unmatched), matched, []
         )
         self.incoming = incoming

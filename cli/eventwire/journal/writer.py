@@ -186,17 +186,16 @@ def settle(future: Future[Any], result: Any, error: Exception | None) -> None:
 
 
 def commit(entries: Entries, group: Sequence[Batch], owner: str | None) -> None:
-    """Commit a group in one transaction. A batch that fails has its error, and does not take its neighbours along."""
+    """Commit a group in one transaction. A batch that fails has its error, and does not take its neighbours along. Raises
+    nothing.
+    """
     most = GROUP_CHARACTERS if len(group) > 1 else None
     try:
         entries.write([entry for batch in group for entry in batch.entries], owner, most_characters=most)
     except TooMuch:
         half = len(group) // 2
-        for part in (group[:half], group[half:]):
-            try:
-                commit(entries, part, owner)
-            except Exception as error:
-                fail(part, error)
+        commit(entries, group[:half], owner)
+        commit(entries, group[half:], owner)
     except Exception as error:  # also what Python says of a value that cannot be written
         if len(group) == 1:
             group[0].error = error
