@@ -150,7 +150,7 @@ def few(request):
     index_module.FEW = before
 
 
-@settings(quiet, max_examples=500)
+@settings(quiet, max_examples=300)
 @found_before
 @cases
 def test_the_index_agrees_with_each_condition_alone(model, texts, members):

@@ -150,7 +150,7 @@ EVENTS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(EVENTS, min_size=1, max_size=2))
 def test_whatever_it_holds_a_source_is_refused_or_becomes_a_project_without_errors(events):
     with TemporaryDirectory() as folder:

@@ -177,8 +177,6 @@ def test_keys_of_every_kind_are_told_apart_and_rotated_while_the_server_runs(tmp
 
     folder = project(tmp_path)
     old = make_key(folder, name="old")
-    with Store(state_folder(folder)) as store:
-        soon = add_key(store, "soon", "test", expires_in_days=4 / 86_400)
     with Server(folder) as server:
 
         def used(name):
@@ -191,6 +189,8 @@ def test_keys_of_every_kind_are_told_apart_and_rotated_while_the_server_runs(tmp
 
         assert used("old") is None
         assert server.post("/events/e", {"id": 1}, old).status_code == 201
+        with Store(state_folder(folder)) as store:
+            soon = add_key(store, "soon", "test", expires_in_days=4 / 86_400)
         assert server.post("/events/e", {"id": 2}, soon).status_code == 201
         assert used("old") > time.time() - 60
         new = make_key(folder, name="new")

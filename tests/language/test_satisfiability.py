@@ -142,7 +142,7 @@ payloads = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(conditions, payloads)
 def test_no_payload_that_fits_the_model_contradicts_a_decision(text, payload):
     assert compile_model(MODEL)(payload) == []
