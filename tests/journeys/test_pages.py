@@ -241,13 +241,15 @@ def test_a_button_expires_while_one_looks(window, server):
     window.page.goto(f"/event/{run}")
     window.expected = ["410"]
     window.page.get_by_role("link", name="Go", exact=True).click()
+    go = window.page.get_by_role("dialog").get_by_role("button", name="Go")
+    expect(go).to_be_visible()
     change = "UPDATE runs SET received_at = received_at - 61 WHERE id = ?"
 
     async def age() -> None:
         await server.runner.journal.change(lambda connection: connection.execute(change, (run,)))
 
     server.wait(age())
-    window.page.get_by_role("dialog").get_by_role("button", name="Go").click()
+    go.click()
     expect(window.page.get_by_role("alert")).to_contain_text("expired")
 
 
