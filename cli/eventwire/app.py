@@ -214,7 +214,10 @@ def usage_error(error: click.ClickException) -> UsageError:
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "eventwire"
     possible = getattr(error, "possibilities", None)
-    hint = f"Did you mean {possible[0]}?" if possible else f"See its arguments with: {path} --help"
+    hint = f"See its arguments with: {path} --help"
+    if possible:
+        given = getattr(error, "option_name", "")  # `--test-host x` for `--test host=x`
+        hint = f"Did you mean {next((each for each in possible if given.startswith(f'{each}-')), possible[0])}?"
     message = error.format_message().split("\n")[0].split(" Did you mean")[0].split(" (Did you mean")[0]
     return UsageError(message if message.endswith((".", "?")) else f"{message}.", next_step=hint)
 

@@ -206,7 +206,7 @@ def test_a_secret_as_a_flag_value_is_not_echoed(shop, environment_name):
     ("line", "words"),
     [
         ("run new-custmer", "Did you mean new-customer?"),
-        ("add:service-account --test-host x", "No such option '--test-host'.\nDid you mean --test"),
+        ("add:service-account --test-host x", "No such option '--test-host'.\nDid you mean --test?"),
         ("show new-custmer", "Did you mean new-customer?"),
         ("run new-customer --only big-spendr", "Did you mean big-spender?"),
         ("run new-customer --only big-spender/tell-sale", "Did you mean"),

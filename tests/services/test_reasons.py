@@ -21,6 +21,7 @@ from eventwire.services.reasons import plain_reason
         ("Error -2 connecting to nohost.invalid:1. Name or service not known", "Name or service not known"),
         ("Error connecting to nohost on port 1: [Errno -2] Name or service not known", "Name or service not known"),
         ("Connection refused (os error 111)", "Connection refused"),
+        ("no certificate: [Errno 2] No such file", "no certificate: [Errno 2] No such file"),
         ("wrong password for user 7", "wrong password for user 7"),
         ("", ""),
     ],

@@ -161,7 +161,7 @@ class Pipeline:
 
     def make_run(self, incoming: IncomingEvent, *, only: Selection = EVERYTHING) -> NewRun:
         """Validate, match and render an event. Raises PayloadError."""
-        plan = self._plans.get(incoming.name) or self.plan(incoming.name)
+        plan = self.plan(incoming.name)
         if violations := plan.violations(incoming.payload):
             raise plan.misfit(violations)
         return NewRun(plan, incoming, self.environment, only=only, explain=self.explain)

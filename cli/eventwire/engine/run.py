@@ -243,7 +243,7 @@ class NewRun(Run):
         deliveries: list[Delivery] = []
         for position in self.matched:
             each = self.plan.filters[position]
-            for action in each.planned or each.actions:
+            for action in each.actions:
                 deliveries.append(self.render_action(len(deliveries), each.filter.name, action))
         return deliveries
 

@@ -7,7 +7,9 @@ import os
 from eventwire.language.lazy_pattern import lazy_pattern
 
 _NUMBER = lazy_pattern(r"Err(?:no|or) (\d+)\b")
-_WRAPPING = lazy_pattern(r"^.*(?:\[Errno -?\d+\]|Error -?\d+ connecting to \S+) |\s*\(os error \d+\)$")
+_WRAPPING = lazy_pattern(
+    r"^(?:Error connecting to \S+ on port \d+: )?(?:\[Errno -?\d+\]|Error -?\d+ connecting to \S+) |\s*\(os error \d+\)$"
+)
 
 
 def plain_reason(words: str) -> str:
