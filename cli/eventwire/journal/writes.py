@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.json import Encoder
@@ -67,6 +67,8 @@ WRITES: dict[type[Struct], tuple[str, ...]] = {
     AccountState: ("INSERT OR REPLACE INTO account_states ({fields}) SELECT {values} FROM {rows}",),
 }
 Kinds = tuple[type[Struct], ...]
+Rows = Mapping[type[Struct], str]
+"""Rows of each kind, as a JSON array of arrays."""
 
 encode = Encoder().encode
 
@@ -78,6 +80,23 @@ class TooMuch(Exception):
     """Rows are more than one statement takes; nothing was written."""
 
 
+def as_json(entries: Iterable[Struct]) -> Rows:
+    """Rows as they are written. Raises ValueError or TypeError where a value is none that JSON, or the journal, has."""
+    rows: dict[type[Struct], list[Struct]] = {}
+    for entry in entries:
+        kind = type(entry)
+        if kind in rows:
+            rows[kind].append(entry)
+        else:
+            rows[kind] = [entry]
+    found = {}
+    for kind, several in rows.items():
+        array = found[kind] = encode(several).decode()
+        if "\\u0000" in array and re.search(NUL, array):
+            raise ValueError("the journal keeps no text with the character U+0000")
+    return found
+
+
 class Entries:
     """Writes rows over a connection."""
 
@@ -86,23 +105,14 @@ class Entries:
         self._statements: dict[Kinds, str] = {}
         connection.execute("PRAGMA temp_store = MEMORY")
 
-    def write(self, entries: Sequence[Struct], owner: str | None, *, most_characters: int | None = None) -> None:
+    def write(self, portions: Sequence[Rows], owner: str | None, *, most_characters: int | None = None) -> None:
         """Write rows, all or none: durably, unless within a transaction. Runs that come in are `owner`'s.
 
         SQLite needs a few times the memory that the rows' JSON does; `most_characters` limits that.
-        Raises sqlite3.Error, TooMuch, and ValueError or TypeError where a value is none that JSON has.
+        Raises sqlite3.Error and TooMuch.
         """
-        rows: dict[type[Struct], list[Struct]] = {}
-        for entry in entries:
-            kind = type(entry)
-            if kind in rows:
-                rows[kind].append(entry)
-            else:
-                rows[kind] = [entry]
-        kinds = in_order(rows)
-        arrays = [encode(rows[kind]).decode() for kind in kinds]
-        if any("\\u0000" in array and re.search(NUL, array) for array in arrays):
-            raise ValueError("the journal keeps no text with the character U+0000")
+        kinds = in_order({kind for rows in portions for kind in rows})
+        arrays = [joined([rows[kind] for rows in portions if kind in rows]) for kind in kinds]
         if most_characters and sum(map(len, arrays)) > most_characters:
             raise TooMuch
         if kinds:
@@ -130,6 +140,11 @@ class Entries:
 def in_order(kinds: Container[type[Struct]]) -> Kinds:
     """Kinds of rows in the order in which they are written."""
     return tuple([kind for kind in WRITES if kind in kinds])
+
+
+def joined(arrays: Sequence[str]) -> str:
+    """JSON arrays as one."""
+    return arrays[0] if len(arrays) == 1 else f"[{','.join([each[1:-1] for each in arrays])}]"
 
 
 def filled(row: type[Struct], statement: str) -> str:
