@@ -131,13 +131,15 @@ def left_to_others(delivery: Delivery, course: Course, outcome: dict[str, Any]) 
 
 def ended(delivery: Delivery, course: Course, begun: float, outcome: dict[str, Any]) -> ActionRecord:
     """A delivery's record once it is over."""
-    return record_with(delivery, course, begun, outcome["status"], outcome.get("response"), outcome.get("error"))
+    return record_with(delivery, course.started, begun, outcome["status"], outcome.get("response"), outcome.get("error"))
 
 
 def record_with(
-    delivery: Delivery, course: Course, begun: float, status: DeliveryStatus, response: Any, error: Any = None
+    delivery: Delivery, started: float, begun: float, status: DeliveryStatus, response: Any, error: Any = None
 ) -> ActionRecord:
-    """A delivery's record with what came of it at this moment."""
+    """A delivery's record with what came of it at this moment; its run started, and its first attempt began, at moments of
+    the performance counter.
+    """
     record = delivery.record
     return ActionRecord(
         record.name,
@@ -146,12 +148,17 @@ def record_with(
         record.action,
         status,
         delivery.attempts,
-        round((begun - course.started) * 1000, 3),
-        round((time.perf_counter() - begun) * 1000, 3),
+        milliseconds(begun - started),
+        milliseconds(time.perf_counter() - begun),
         record.request,
         response,
         error,
     )
+
+
+def milliseconds(seconds: float) -> float:
+    """A duration in milliseconds, to the microsecond. `round` writes a number out and reads it again, at four times the price."""
+    return int(seconds * 1_000_000 + 0.5) / 1000
 
 
 def raised(delivery: Delivery, lane: Lane, error: BaseException, begun: float) -> Attempt:

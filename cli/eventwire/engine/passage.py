@@ -91,7 +91,7 @@ class Sent(Ticket):
             return
         if gate.failures or not gate.is_free:  # a free one without failures notes nothing
             gate.leave(None)
-        passage.over(delivery, record_with(delivery, passage.course, self.begun, SUCCEEDED, outcome))
+        passage.over(delivery, record_with(delivery, passage.run.started, self.begun, SUCCEEDED, outcome))
 
 
 Ended = Callable[["Passage", Exception | None], None]
@@ -112,7 +112,6 @@ class Passage:
         "_records",
         "_under_way",
         "_writing",
-        "course",
         "pipeline",
         "run",
         "status",
@@ -124,9 +123,6 @@ class Passage:
         self.pipeline = pipeline
         self._journal = journal
         self._done = done
-        self.course = Course(
-            pipeline.connections, journal, pipeline.observer, run.started, run.received_at, pipeline.leaving
-        )
         self._records: list[ActionRecord] = []
         self._last = [run.finished(each, each.record) for each in run.unwritten] if run.unwritten else []
         """Outcomes that are not handed to the journal yet, the last one among them."""
@@ -160,6 +156,14 @@ class Passage:
             self._conclude()
         for delivery in waiting:
             self._send(delivery)
+
+    @property
+    def course(self) -> Course:
+        """What its deliveries go by that do not go with others."""
+        run, pipeline = self.run, self.pipeline
+        return Course(
+            pipeline.connections, self._journal, pipeline.observer, run.started, run.received_at, pipeline.leaving
+        )
 
     @property
     def record(self) -> RunRecord:

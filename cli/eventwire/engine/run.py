@@ -376,17 +376,11 @@ class NewRun(Run):
 
 def iso_8601(seconds: float) -> str:
     """A moment as `{event.time}` gives it: UTC, to the millisecond."""
-    whole, milliseconds = divmod(int(seconds * 1000 // 1), 1000)
-    return whole_second(whole) + fraction(milliseconds)
+    return iso_8601_of(int(seconds * 1000 // 1))
 
 
 @lru_cache(maxsize=4)
-def whole_second(seconds: int) -> str:
-    """What thousands of events share: `2026-11-23T15:00:00`."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-
-
-@lru_cache(maxsize=1000)
-def fraction(milliseconds: int) -> str:
-    """The rest of it: `.042+00:00`."""
-    return f".{milliseconds:03}+00:00"
+def iso_8601_of(milliseconds: int) -> str:
+    """The same of whole milliseconds, which events that come together share."""
+    seconds, fraction = divmod(milliseconds, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:03}+00:00"

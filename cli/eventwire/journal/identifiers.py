@@ -17,14 +17,13 @@ PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 
 def new_run_id() -> str:
     """A name for a run: 26 characters that sort by time, as a ULID does (48 bits of milliseconds, 80 random)."""
-    milliseconds = time.time_ns() // 1_000_000
-    return all_but_last(milliseconds >> 5) + ALPHABET[milliseconds & 31] + (_random.pop() if _random else random_text())
+    return time_part(time.time_ns() // 1_000_000) + (_random.pop() if _random else random_text())
 
 
 @lru_cache(maxsize=4)
-def all_but_last(number: int) -> str:
-    """The first nine of an id's ten characters that are its time: many events share them."""
-    return in_base_32(number << 5, 40)[:-1]
+def time_part(milliseconds: int) -> str:
+    """The ten characters of an id that are its time: events that come together share them."""
+    return in_base_32(milliseconds, 40)
 
 
 def random_text() -> str:
@@ -41,7 +40,7 @@ def random_text() -> str:
 
 def first_id(seconds: float) -> str:
     """The smallest id of a run that came in at a moment, seconds since 1970: ids sort by time."""
-    return in_base_32(max(0, int(seconds * 1000)), 40) + "0" * RANDOM_LENGTH
+    return time_part(max(0, int(seconds * 1000))) + "0" * RANDOM_LENGTH
 
 
 def in_base_32(number: int, highest: int) -> str:
