@@ -91,6 +91,7 @@ class Sent(Ticket):
             return
         if gate.failures or not gate.is_free:  # a free one without failures notes nothing
             gate.leave(None)
+        del self.passage, self.delivery  # its deadline may keep this for long
         passage.over(delivery, record_with(delivery, passage.run.started, self.begun, SUCCEEDED, outcome))
 
 
