@@ -26,7 +26,7 @@ GROUP_SIZE = 1024
 GROUP_CHARACTERS = 64_000_000
 # The event loop passes on what is durable in portions of so many batches, and hands over what follows from them before the
 # next: the journal's thread would wait for all of it otherwise, and then the event loop for the thread.
-PORTION = 32
+PORTION = 64
 
 
 class Batch(Struct):

@@ -116,7 +116,8 @@ class Entries:
         if most_characters and sum(map(len, arrays)) > most_characters:
             raise TooMuch
         if kinds:
-            self.connection.execute(self._statement(kinds), (owner, *arrays))
+            # `execute` asks for the last row's id as well, and gives the interpreter away once more for it
+            self.connection.executemany(self._statement(kinds), [(owner, *arrays)])
 
     def get_ready(self, entries: Sequence[Struct]) -> None:
         """Prepare what `write` needs for such rows: in a transaction that is undone, it would be undone as well."""
