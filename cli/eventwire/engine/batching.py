@@ -17,7 +17,7 @@ from eventwire.services.declare import Operation, Request, Service
 
 UNDER_WAY = 4
 LARGEST = 500
-SHARED = 32
+SHARED = 128
 """Up to so many go in one batch; more are shared among the batches that may start, so that the server works on one while the
 next is made."""
 
