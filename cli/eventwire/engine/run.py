@@ -383,4 +383,10 @@ def iso_8601(seconds: float) -> str:
 def iso_8601_of(milliseconds: int) -> str:
     """The same of whole milliseconds, which events that come together share."""
     seconds, fraction = divmod(milliseconds, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:03}+00:00"
+    return f"{whole_second(seconds)}.{fraction:03}+00:00"
+
+
+@lru_cache(maxsize=4)
+def whole_second(seconds: int) -> str:
+    """The moment without its fraction and zone: writing a date out takes longer than all the rest."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
