@@ -24,52 +24,36 @@ from urllib.request import Request, urlopen
 
 import asyncpg
 
+from tests.benchmarks import job
 from tests.servers import POSTGRESQL, REDIS, closed_port
 
 Flow = Literal["nodes", "function"]
 
 FLOWS = Path(__file__).with_name("node_red_flows")
 TABLE = "ew_bench_node_red"
-COLUMNS = "id bigint PRIMARY KEY, name text, amount numeric, plan text"
 WARM_UP_SECONDS = 3
 START_SECONDS = 60
 
 
-class Figures(NamedTuple):
-    """What a flow did under load."""
-
-    events_a_second: float
-    p50_ms: float
-    p99_ms: float
-    resident_mib: float
-    """Of its process, at the end."""
-
-    def __str__(self) -> str:
-        return (
-            f"{self.events_a_second:6,.0f} events a second, p50 {self.p50_ms:6.1f} ms, p99 {self.p99_ms:6.1f} ms, "
-            f"{self.resident_mib:4.0f} MiB"
-        )
-
-
-def measure(flow: Flow, connections: int, seconds: float) -> Figures:
+def measure(flow: Flow, connections: int, seconds: float) -> job.Figures:
     """Set the flow up in a process of its own, warm it up, and load it over so many connections for so long.
 
     Raises RuntimeError where an event was not answered with 201, or is not in the table.
     """
-    database(f"DROP TABLE IF EXISTS {TABLE}", f"CREATE TABLE {TABLE} ({COLUMNS})")
+    database(f"DROP TABLE IF EXISTS {TABLE}", f"CREATE TABLE {TABLE} ({job.COLUMNS})")
     try:
         with running(flow) as (url, process):
             load(url, connections, WARM_UP_SECONDS, first=0)
             database(f"TRUNCATE {TABLE}")
             loaded = load(url, connections, seconds, first=1 << 40)
-            memory = resident_mib(process.pid)
+            memory = job.resident_mib(process.pid)
         (stored,) = database(f"SELECT count(*) FROM {TABLE}")
         # wrk leaves its last requests without waiting for them
         if loaded.failed or stored < loaded.requests:
             raise RuntimeError(f"{loaded.requests} events were answered, {loaded.failed} failed, {stored} are stored")
     finally:
         database(f"DROP TABLE {TABLE}")
-    return Figures(loaded.requests / loaded.seconds, loaded.p50_ms, loaded.p99_ms, memory)
+    return job.Figures(loaded.requests / loaded.seconds, loaded.p50_ms, loaded.p99_ms, memory)
 
 
 class Loaded(NamedTuple):
@@ -172,14 +156,6 @@ def database(*statements: str) -> tuple[int, ...]:
         return tuple(rows[-1] or ())
 
     return asyncio.run(run())
-
-
-def resident_mib(process: int) -> float:
-    """How much memory a process holds."""
-    for line in Path(f"/proc/{process}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
 
 
 def missing() -> str | None:

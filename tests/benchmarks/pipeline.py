@@ -4,102 +4,91 @@ filter on the event and with 10,000."""
 from __future__ import annotations
 
 import asyncio
+import os
 import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median, quantiles
 from tempfile import TemporaryDirectory
 
-from msgspec import Struct
-
+from eventwire.engine.passage import Passage
 from eventwire.engine.pipeline import Pipeline
-from eventwire.engine.run import IncomingEvent
+from eventwire.engine.run import IncomingEvent, NewRun
 from eventwire.journal.store import Journal
-from eventwire.language.payloads import encode_json_bytes, read_payload_text
+from eventwire.language.payloads import read_payload_text
 from eventwire.project.read import read_project
 from eventwire.terminal.loop import run_until_done
-from tests.benchmarks.overhead import action, head
+from tests.benchmarks import job, node_red
 from tests.servers import POSTGRESQL
 
 IN_FLIGHT = 256
-EVENTS = 20_000
-ROUNDS = 3
+WARM_UP = 2_000
+EVENTS = 50_000
+ROUNDS = 5
 TABLE = "ew_bench_pipeline"
-MODEL = """
-[events.e.model]
-id = "integer"
-name = "string"
-country = "string"
-amount = "number"
-tags = "string[]"
-"""
-PAYLOAD = {"id": 0, "name": "Ana Souza", "country": "BR", "amount": 129.9, "tags": ["a", "b"], "note": "x" * 300}
 
 
-class Figures(Struct, frozen=True):
-    """What a load came to."""
-
-    per_second: float
-    p50_ms: float
-    p99_ms: float
-    resident_mib: float
-
-
-def project_text(filters: int) -> str:
-    """An event with both actions under its default filter, and this many others that rarely match."""
-    text = head().split("[events.e.model]")[0] + MODEL
-    text += action("store", "db", "insert", f'table = "{TABLE}"\nvalues = {{ id = "{{id}}", name = "{{name}}" }}')
-    text += action("remember", "cache", "set", 'key = "ew:bench:{id}"\nvalue = "{name}"')
-    countries = ("PT", "AR", "US", "DE", "FR", "JP")
-    for number in range(filters - 1):
-        clauses = (
-            f'country = "{countries[number % 6]}" AND amount > {number}',
-            f'name = "customer {number}"',
-            f"amount BETWEEN {1000 + number} AND {1010 + number}",
-            f'name LIKE "c{number}%" AND country IN ("PT", "AR")',
-        )
-        text += f"[events.e.filters.f{number}]\nwhere = '{clauses[number % 4]}'\n"
-    return text
-
-
-def resident_mib() -> float:
-    """This process's resident memory."""
-    line = next(each for each in Path("/proc/self/status").read_text().splitlines() if each.startswith("VmRSS"))
-    return int(line.split()[1]) / 1024
-
-
-async def load(pipeline: Pipeline, events: int) -> Figures:
-    """Send events, IN_FLIGHT at once, read as the server reads them. Their bodies are made before: whoever sends an event makes
-    them elsewhere.
+class Load:
+    """Sends events, IN_FLIGHT at once, read and handed over as the server does it. Their bodies are made before: whoever sends an
+    event makes them elsewhere.
     """
-    bodies = iter([encode_json_bytes(PAYLOAD | {"id": number}) for number in range(events)])
-    took = []
 
-    async def worker() -> None:
-        for body in bodies:
-            begun = time.perf_counter()
-            payload, text = read_payload_text(body)
-            await pipeline.run(IncomingEvent("e", payload, "http", payload_text=text))
-            took.append((time.perf_counter() - begun) * 1000)
+    def __init__(self, pipeline: Pipeline, events: range) -> None:
+        self.pipeline = pipeline
+        self.bodies = iter([job.body(number) for number in events])
+        self.left = len(events)
+        self.took: list[float] = []
+        self.over = asyncio.get_running_loop().create_future()
 
-    begun = time.perf_counter()
-    await asyncio.gather(*(worker() for _ in range(IN_FLIGHT)))
-    rate = events / (time.perf_counter() - begun)
-    return Figures(rate, median(took), quantiles(took, n=100)[98], resident_mib())
+    async def run(self) -> job.Figures:
+        """Send them all; returns once every outcome is durable."""
+        begun = time.perf_counter()
+        for _ in range(IN_FLIGHT):
+            self.send()
+        await self.over
+        rate = len(self.took) / (time.perf_counter() - begun)
+        return job.Figures(rate, median(self.took), quantiles(self.took, n=100)[98], job.resident_mib(os.getpid()))
+
+    def send(self) -> None:
+        """Send the next event, where there is one."""
+        body = next(self.bodies, None)
+        if body is None:
+            return
+        begun = time.perf_counter()
+        payload, text = read_payload_text(body)
+        run = self.pipeline.make_run(IncomingEvent("e", payload, "http", payload_text=text))
+        self.pipeline.accept_soon(run, partial(self.accepted, run, begun))
+
+    def accepted(self, run: NewRun, begun: float, first: str | None, error: Exception | None) -> None:
+        """An event is in the journal."""
+        assert first is None and error is None, error
+        self.pipeline.finish_soon(run, partial(self.ended, begun))
+
+    def ended(self, begun: float, passage: Passage, error: Exception | None) -> None:
+        """An event's outcomes are durable."""
+        assert error is None, error
+        self.took.append((time.perf_counter() - begun) * 1000)
+        self.left -= 1
+        if not self.left:
+            self.over.set_result(None)
+        self.send()
 
 
-def measure(filters: int, events: int = EVENTS) -> Figures:
+def measure(filters: int, events: int = EVENTS) -> job.Figures:
     """One load over a project of this many filters, in a journal of its own on disk."""
 
-    async def go() -> Figures:
+    async def go() -> job.Figures:
         import asyncpg
 
         database = await asyncpg.connect(POSTGRESQL)
-        await database.execute(f"DROP TABLE IF EXISTS {TABLE}; CREATE TABLE {TABLE} (id bigint, name text)")
+        await database.execute(f"DROP TABLE IF EXISTS {TABLE}; CREATE TABLE {TABLE} ({job.COLUMNS})")
         pipeline = Pipeline(project, "test", environ={}, journal=journal)
         try:
-            await load(pipeline, min(events, 2000))  # caches, connections, the index
-            figures = await load(pipeline, events)
-            sent = events + min(events, 2000)
+            await Load(pipeline, range(WARM_UP)).run()  # caches, connections, the index
+            figures = await Load(pipeline, range(WARM_UP, WARM_UP + events)).run()
+            sent = WARM_UP + events
             assert await database.fetchval(f"SELECT count(*) FROM {TABLE}") == sent
             assert journal.count_runs("test", 0.0) == [("e", sent, 0, 0, 0)], "all of them have succeeded"
             return figures
@@ -109,7 +98,7 @@ def measure(filters: int, events: int = EVENTS) -> Figures:
             await database.close()
 
     with TemporaryDirectory(prefix="eventwire-benchmark-", dir=Path.cwd()) as folder:
-        (Path(folder) / "eventwire.toml").write_text(project_text(filters))
+        (Path(folder) / "eventwire.toml").write_text(job.project_text(TABLE, filters=filters))
         project = read_project(Path(folder))
         journal = Journal(Path(folder))
         try:
@@ -118,15 +107,27 @@ def measure(filters: int, events: int = EVENTS) -> Figures:
             journal.close()
 
 
+def alone(filters: int) -> job.Figures:
+    """`measure` in a process of its own."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(measure, filters).result()
+
+
 def main() -> None:
-    """Print the figures."""
-    for filters in (1, 10_000):
-        rounds = [measure(filters) for _ in range(ROUNDS)]
-        middle = sorted(rounds, key=lambda each: each.per_second)[len(rounds) // 2]
-        print(
-            f"{filters} filters: {middle.per_second:,.0f} events a second, p50 {middle.p50_ms:.0f} ms, "
-            f"p99 {middle.p99_ms:.0f} ms, {middle.resident_mib:.0f} MiB"
-        )
+    """Print the figures, each round's in turn with Node-RED's."""
+    reason = node_red.missing()
+    if reason:
+        print(f"without Node-RED: {reason}")
+    for _ in range(ROUNDS):
+        one = alone(1)
+        print(f"one filter:     {one}", flush=True)
+        many = alone(10_000)
+        print(f"10,000 filters: {many}, {many.events_a_second / one.events_a_second:.2f} of it", flush=True)
+        flows: tuple[node_red.Flow, ...] = () if reason else ("nodes", "function")
+        for flow in flows:
+            other = node_red.measure(flow, IN_FLIGHT, 10)
+            times = one.events_a_second / other.events_a_second
+            print(f"Node-RED, {flow + ':':10}{other}; one filter is {times:.1f} times it", flush=True)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,7 @@ from typing import NamedTuple
 
 from eventwire.server.keys import add_key
 from eventwire.server.store import Store
-from tests.benchmarks import node_red
-from tests.benchmarks.overhead import action, head
+from tests.benchmarks import job, node_red
 from tests.servers import closed_port
 from tests.tools import EVENTWIRE, environment
 
@@ -38,29 +37,6 @@ async def application(scope, receive, send):
 uvicorn.run(application, port=int(sys.argv[1]), http="httptools", loop="uvloop", lifespan="off", log_level="error",
             access_log=False)
 """
-MODEL = """
-[events.e.model]
-id = "integer"
-name = "string"
-plan = "string"
-amount = "number"
-address = { city = "string", country = "string" }
-"""
-
-
-def project(*, acts: bool) -> str:
-    """An event with a condition; with PostgreSQL and Redis behind it, or one that never holds."""
-    text = head().split("[events.e.model]")[0] + MODEL
-    if not acts:
-        return text + "[events.e.filters.never]\nwhere = 'amount > 100000'\n"
-    text += "[events.e.filters.big]\nwhere = 'amount > 100 AND plan = \"pro\"'\n"
-    values = 'values = { id = "{id}", name = "{name}", amount = "{amount}", plan = "{plan}" }'
-    for name, account, does, fields in (
-        ("store", "db", "insert", f'table = "{TABLE}"\n{values}'),
-        ("remember", "cache", "set", 'key = "ew:bench:{id}"\nvalue = "{name}"'),
-    ):
-        text += action(name, account, does, fields).replace("filters.on-event", "filters.big")
-    return text
 
 
 class Server(NamedTuple):
@@ -118,7 +94,7 @@ def ingest() -> tuple[float, float]:
     for number in range(ROUNDS):
         with bare() as plain:
             first = node_red.load(plain, 64, SECONDS, first=0)
-        with serving(project(acts=False)) as (url, key, *_):
+        with serving(job.idle_project_text()) as (url, key, *_):
             headers = {"authorization": f"Bearer {key}", "prefer": "respond-async"}
             second = node_red.load(f"{url}/events/e", 64, SECONDS, first=number << 32, headers=headers)
         assert not second.failed, second
@@ -127,22 +103,22 @@ def ingest() -> tuple[float, float]:
     return median(each for each, _ in figures), median(each for _, each in figures)
 
 
-def whole_job(connections: int) -> node_red.Figures:
+def whole_job(connections: int) -> job.Figures:
     """The event API with its 201, once both outcomes are durable."""
-    node_red.database(f"DROP TABLE IF EXISTS {TABLE}", f"CREATE TABLE {TABLE} ({node_red.COLUMNS})")
+    node_red.database(f"DROP TABLE IF EXISTS {TABLE}", f"CREATE TABLE {TABLE} ({job.COLUMNS})")
     try:
-        with serving(project(acts=True)) as (url, key, pid, _):
+        with serving(job.project_text(TABLE)) as (url, key, pid, _):
             headers = {"authorization": f"Bearer {key}"}
             node_red.load(f"{url}/events/e", connections, node_red.WARM_UP_SECONDS, first=0, headers=headers)
             node_red.database(f"TRUNCATE {TABLE}")
             loaded = node_red.load(f"{url}/events/e", connections, SECONDS, first=1 << 40, headers=headers)
-            memory = node_red.resident_mib(pid)
+            memory = job.resident_mib(pid)
         (stored,) = node_red.database(f"SELECT count(*) FROM {TABLE}")
         assert not loaded.failed, loaded
         assert stored >= loaded.requests, (stored, loaded)
     finally:
         node_red.database(f"DROP TABLE {TABLE}")
-    return node_red.Figures(loaded.requests / loaded.seconds, loaded.p50_ms, loaded.p99_ms, memory)
+    return job.Figures(loaded.requests / loaded.seconds, loaded.p50_ms, loaded.p99_ms, memory)
 
 
 def main() -> None:

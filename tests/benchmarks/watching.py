@@ -15,8 +15,8 @@ from http.client import HTTPConnection
 from statistics import median
 from urllib.parse import urlsplit
 
-from tests.benchmarks import node_red
-from tests.benchmarks.server import project, serving
+from tests.benchmarks import job, node_red
+from tests.benchmarks.server import serving
 
 WATCHERS = 1000
 ROUNDS = 5
@@ -83,7 +83,7 @@ def main() -> None:
         print(reason)
         return
     figures = []
-    with serving(project(acts=False)) as served:
+    with serving(job.idle_project_text()) as served:
         headers = {"authorization": f"Bearer {served.key}", "prefer": "respond-async"}
         cookie = sign_in(served.sign_in)
 
