@@ -106,10 +106,10 @@ def test_many_that_ask_at_once_are_shared_among_the_batches_that_may_start():
     async def run():
         server = Server()
         server.going_on.set()
-        await asyncio.gather(*start(server.batching(under_way=3), *range(200)))
+        await asyncio.gather(*start(server.batching(under_way=3), *range(500)))
         return [len(batch) for batch in server.batches]
 
-    assert asyncio.run(run()) == [67, 67, 66]
+    assert asyncio.run(run()) == [167, 167, 166]
 
 
 @pytest.mark.parametrize("error", [Rejected("no such table"), Unavailable("down", sent=False)])

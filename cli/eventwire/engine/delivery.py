@@ -131,7 +131,9 @@ def left_to_others(delivery: Delivery, course: Course, outcome: dict[str, Any]) 
 
 def ended(delivery: Delivery, course: Course, begun: float, outcome: dict[str, Any]) -> ActionRecord:
     """A delivery's record once it is over."""
-    return record_with(delivery, course.started, begun, outcome["status"], outcome.get("response"), outcome.get("error"))
+    return record_with(
+        delivery, course.started, begun, outcome["status"], outcome.get("response"), outcome.get("error")
+    )
 
 
 def record_with(

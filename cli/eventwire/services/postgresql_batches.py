@@ -15,7 +15,7 @@ from eventwire.language.lazy_pattern import lazy_pattern
 from eventwire.services.declare import Request
 from eventwire.services.postgresql_connections import BatchConnection, Prepared
 from eventwire.services.postgresql_errors import translate
-from eventwire.services.postgresql_values import convert, response_of
+from eventwire.services.postgresql_values import Parameters, convert, response_of
 
 if TYPE_CHECKING:
     from eventwire.services.postgresql import Server
@@ -121,7 +121,8 @@ class Batch:
     def converted(self, prepared: Prepared) -> dict[int, list[Any]]:
         """Each row's values by its position; of one whose values do not fit, the outcome is why."""
         found = {}
-        parameters = prepared.parameters[:-1]
+        kinds, converters = prepared.parameters
+        parameters = Parameters(kinds[:-1], converters[:-1])  # the last is the row's number
         for position, request in self.requests.items():
             try:
                 values = convert(request["parameters"], parameters)

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from eventwire.services.postgresql_values import Parameter, parameters_of
+from eventwire.services.postgresql_values import Parameters, parameters_of
 
 if TYPE_CHECKING:
     import asyncpg
@@ -31,7 +31,7 @@ class Prepared(NamedTuple):
     """A statement on its connection."""
 
     statement: Any
-    parameters: Sequence[Parameter]
+    parameters: Parameters
     at: float
     """When it was prepared, on the monotonic clock."""
 

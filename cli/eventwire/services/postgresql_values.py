@@ -25,18 +25,19 @@ ZERO = lazy_pattern(r"(?<!\\)(?:\\\\)*\\u0000")  # and not an escaped backslash 
 TRUE_AND_FALSE = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 
 
-class Parameter(NamedTuple):
-    """A parameter of a statement: its type's name, and what makes a value one of that type."""
+class Parameters(NamedTuple):
+    """A statement's parameters, in order: their types' names, and what makes a value one of each type."""
 
-    kind: str
-    converter: Converter
+    kinds: Sequence[str]
+    converters: Sequence[Converter]
 
 
-def parameters_of(types: Sequence[Any]) -> list[Parameter]:
+def parameters_of(types: Sequence[Any]) -> Parameters:
     """A statement's parameters, from the types that the server says they have; types unknown here get text, which the driver
     may take.
     """
-    return [Parameter(each.name, converter_of(each.name)) for each in types]
+    kinds = [each.name for each in types]
+    return Parameters(kinds, [converter_of(kind) for kind in kinds])
 
 
 def converter_of(kind: str) -> Converter:
@@ -46,20 +47,21 @@ def converter_of(kind: str) -> Converter:
     return CONVERTERS.get(kind, to_text)
 
 
-def convert(values: Sequence[Any], parameters: Sequence[Parameter]) -> list[Any]:
+def convert(values: Sequence[Any], parameters: Parameters) -> list[Any]:
     """The values as the types that the server expects. Raises Rejected for one that does not fit."""
-    if len(values) != len(parameters):
+    kinds, converters = parameters
+    if len(values) != len(kinds):
         raise Rejected(
-            f"The statement has {len(parameters)} parameters, but {len(values)} wildcards.",
+            f"The statement has {len(kinds)} parameters, but {len(values)} wildcards.",
             next_step="Write wildcards where values belong, and no $1 of your own.",
         )
-    converted = []
-    for value, (kind, converter) in zip(values, parameters, strict=True):
-        try:
-            converted.append(None if value is None else converter(value))
-        except (ValueError, ArithmeticError, TypeError) as error:
-            reason = f": {error}" if isinstance(error, Unfit) else ""
-            raise Rejected(f"Parameter {len(converted) + 1}, {shown(value)}, is no {kind}{reason}.") from None
+    converted, at = [], 0
+    try:
+        for at, value in enumerate(values):
+            converted.append(None if value is None else converters[at](value))
+    except (ValueError, ArithmeticError, TypeError) as error:
+        reason = f": {error}" if isinstance(error, Unfit) else ""
+        raise Rejected(f"Parameter {at + 1}, {shown(values[at])}, is no {kinds[at]}{reason}.") from None
     return converted
 
 
@@ -87,6 +89,8 @@ def to_text(value: Any) -> str:
 
 def to_integer(value: Any) -> int:
     """An integer, also where it comes as text or as a number without a fraction."""
+    if type(value) is int:
+        return value
     if isinstance(value, bool):
         raise Unfit("a truth value is no number")
     if isinstance(value, str):

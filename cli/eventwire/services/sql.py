@@ -6,7 +6,7 @@ A payload never becomes SQL: tables and columns are quoted as identifiers, every
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from eventwire.errors import Rejected
@@ -101,7 +101,7 @@ def operations(dialect: Dialect, send: Send) -> tuple[Operation, ...]:
             name="insert",
             summary="Inserts a row.",
             fields=(TABLE, VALUES, KEY_COLUMN, RETURNING),
-            build=builder(insert, dialect),
+            build=insert_builder(dialect),
             send=send,
             repetition=repetition_of_insert,
             example=example_values,
@@ -180,20 +180,17 @@ def builder(write: Callable[[Writer, Values], str], dialect: Dialect) -> Callabl
 
     def build(values: Values, target: Target) -> Request:
         writer = Writer(dialect)
-        statement = write(writer, with_key(values, target) if "key-column" in values else values)
+        statement = write(writer, values)
         return {"statement": statement, "parameters": writer.parameters}
 
     return build
 
 
-def with_key(values: Values, target: Target) -> Values:
-    """Values where the column for the idempotency key has the delivery's. Raises Rejected where it has another value."""
-    column = values["key-column"]
-    if column is None:
-        return values
-    if column in values["values"]:
+def with_key(row: Mapping[str, Any], column: str, target: Target) -> Mapping[str, Any]:
+    """A row with the delivery's idempotency key in its column. Raises Rejected where that has another value."""
+    if column in row:
         raise Rejected(f'The column "{column}" is for the idempotency key.', next_step="Leave it out of `values`.")
-    return {**values, "values": {**values["values"], column: target.idempotency_key}}
+    return {**row, column: target.idempotency_key}
 
 
 def repetition_of_insert(values: Values) -> Repetition:
@@ -201,20 +198,27 @@ def repetition_of_insert(values: Values) -> Repetition:
     return Repetition.KEYED if values.get("key-column") else Repetition.UNSAFE
 
 
-def insert(writer: Writer, values: Values) -> str:
-    """INSERT INTO table (columns) VALUES (parameters), and nothing where the delivery's key is there already."""
-    row = values["values"] or filled({})
-    writer.parameters.extend(row.values())
-    returning = values.get("returning")
-    returned = tuple(as_list(returning)) if returning else ()
-    return insert_statement(writer.dialect, str(values["table"]), tuple(row), values.get("key-column"), returned)
+def insert_builder(dialect: Dialect) -> Callable[[Values, Target], Request]:
+    """The `build` of an insert, which keeps its statements: most events have the same one."""
+    statement = lru_cache(maxsize=256)(partial(insert_statement, dialect))
+
+    def build(values: Values, target: Target) -> Request:
+        key_column = values.get("key-column")
+        row = filled(values["values"]) if key_column is None else with_key(values["values"], key_column, target)
+        returning = values.get("returning")
+        returned = tuple(as_list(returning)) if returning else ()
+        return {
+            "statement": statement(str(values["table"]), tuple(row), key_column, returned),
+            "parameters": list(row.values()),
+        }
+
+    return build
 
 
-@lru_cache(maxsize=256)
 def insert_statement(
     dialect: Dialect, table: str, columns: tuple[str, ...], key_column: str | None, returned: tuple[str, ...]
 ) -> str:
-    """An INSERT of a value for each column; most events have the same one. Raises Rejected."""
+    """INSERT INTO table (columns) VALUES (parameters), and nothing where the delivery's key is there already. Raises Rejected."""
     names = ", ".join(map(quote, columns))
     bound = ", ".join(map(dialect.placeholder, range(1, len(columns) + 1)))
     once = f" ON CONFLICT ({quote(key_column)}) DO NOTHING" if key_column else ""
@@ -231,7 +235,8 @@ def upsert(writer: Writer, values: Values) -> str:
             raise Rejected(f'The column "{column}" has no value.', next_step="Give it one in `values`.")
     assigned = ", ".join(f"{quote(column)} = excluded.{quote(column)}" for column in changed)
     action = f"UPDATE SET {assigned}" if assigned else "NOTHING"
-    head = insert(writer, {"table": values["table"], "values": row})
+    writer.parameters.extend(row.values())
+    head = insert_statement(writer.dialect, str(values["table"]), tuple(row), None, ())
     return f"{head} ON CONFLICT ({', '.join(map(quote, conflict))}) DO {action}{returning(values)}"
 
 
