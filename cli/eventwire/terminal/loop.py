@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 # How long running deliveries may go on after the first Ctrl-C.
 GRACE_SECONDS = 10.0
 # How long the journal's thread waits for the interpreter beside a busy event loop; Python's own 5 ms are longer than a commit.
-SWITCH_SECONDS = 0.0001
+SWITCH_SECONDS = 0.00005
 
 
 def run_until_done(work: Coroutine[Any, Any, Result]) -> Result:
