@@ -6,7 +6,7 @@ A payload never becomes SQL: tables and columns are quoted as identifiers, every
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from eventwire.errors import Rejected
@@ -199,22 +199,20 @@ def repetition_of_insert(values: Values) -> Repetition:
 
 
 def insert_builder(dialect: Dialect) -> Callable[[Values, Target], Request]:
-    """The `build` of an insert, which keeps its statements: most events have the same one."""
-    statement = lru_cache(maxsize=256)(partial(insert_statement, dialect))
+    """The `build` of an insert."""
 
     def build(values: Values, target: Target) -> Request:
         key_column = values.get("key-column")
         row = filled(values["values"]) if key_column is None else with_key(values["values"], key_column, target)
         returning = values.get("returning")
         returned = tuple(as_list(returning)) if returning else ()
-        return {
-            "statement": statement(str(values["table"]), tuple(row), key_column, returned),
-            "parameters": list(row.values()),
-        }
+        statement = insert_statement(dialect, str(values["table"]), tuple(row), key_column, returned)
+        return {"statement": statement, "parameters": list(row.values())}
 
     return build
 
 
+@lru_cache(maxsize=256)  # most events have the same one
 def insert_statement(
     dialect: Dialect, table: str, columns: tuple[str, ...], key_column: str | None, returned: tuple[str, ...]
 ) -> str:
