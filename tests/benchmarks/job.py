@@ -56,8 +56,8 @@ def project_text(table: str, *, filters: int = 1) -> str:
     """A project of which one filter matches, and so many less one that do not."""
     text = head().split("[events.e.model]")[0] + MODEL + "[events.e.filters.big]\nwhere = 'amount > 100'\n"
     values = 'values = { id = "{id}", name = "{name}", amount = "{amount}", plan = "{plan}" }'
-    text += acting("store", "db", "insert", f'table = "{table}"\n{values}')
-    text += acting("remember", "cache", "set", 'key = "ew:bench:{id}"\nvalue = "{name}"')
+    text += action("store", "db", "insert", f'table = "{table}"\n{values}', of="big")
+    text += action("remember", "cache", "set", 'key = "ew:bench:{id}"\nvalue = "{name}"', of="big")
     for number in range(filters - 1):
         clauses = (
             f'address.country = "{COUNTRIES[number % 6]}" AND amount > {number}',
@@ -72,11 +72,6 @@ def project_text(table: str, *, filters: int = 1) -> str:
 def idle_project_text() -> str:
     """A project of which no filter matches."""
     return head().split("[events.e.model]")[0] + MODEL + "[events.e.filters.never]\nwhere = 'amount > 100000'\n"
-
-
-def acting(name: str, account: str, does: str, fields: str) -> str:
-    """An action of the filter that matches."""
-    return action(name, account, does, fields).replace("filters.on-event", "filters.big")
 
 
 def resident_mib(process: int) -> float:

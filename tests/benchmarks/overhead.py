@@ -49,9 +49,9 @@ def head() -> str:
     )
 
 
-def action(name: str, account: str, does: str, fields: str) -> str:
-    """An action of the event."""
-    return f'[events.e.filters.on-event.actions.{name}]\nservice-account = "{account}"\naction = "{does}"\n{fields}\n'
+def action(name: str, account: str, does: str, fields: str, *, of: str = "on-event") -> str:
+    """An action of one of the event's filters."""
+    return f'[events.e.filters.{of}.actions.{name}]\nservice-account = "{account}"\naction = "{does}"\n{fields}\n'
 
 
 def run_many(actions: list[str], runs: int) -> list[RunRecord]:
