@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from fcntl import LOCK_SH, flock
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from eventwire.journal.owners import is_alive
 from eventwire.journal.rows import AcceptedRun, EndedRun, FinishedDelivery, PlannedDelivery
 from eventwire.journal.schema import APPLICATION_ID, MIGRATIONS
 from eventwire.journal.store import Journal, JournalError, KeyTaken
+from eventwire.journal.writes import Entries, TooMuch, as_json
 from tests.journal.writing import begin
 
 
@@ -123,9 +125,11 @@ def test_what_waits_is_committed_together(tmp_path, monkeypatch):
         await asyncio.gather(*(begin(journal, accepted(f"r{n}"), []) for n in range(500)))
 
     asyncio.run(many())
+    written = len(journal.recent(1000))
     journal.close()
     assert sum(commits) == 500
     assert len(commits) < 250
+    assert written == 500
 
 
 def test_close_writes_what_was_handed_over(tmp_path):
@@ -309,6 +313,23 @@ def test_the_journal_is_for_this_user_only(tmp_path):
 def test_a_group_of_more_characters_than_one_statement_takes_is_written_in_parts(journal, monkeypatch):
     monkeypatch.setattr(writer, "GROUP_CHARACTERS", 1000)
     write_twenty_of_which_one_fails(journal)
+
+
+def test_a_group_writes_the_rows_of_all_its_portions(tmp_path):
+    Journal(tmp_path).close()
+    portions = [as_json([accepted("r1"), planned("r1")]), as_json([finished("r1")]), as_json([accepted("r2", key="k")])]
+    with closing(store.open_database(tmp_path / store.FILE_NAME)) as connection:
+        Entries(connection).write(portions, None)
+        assert [row["id"] for row in connection.execute("SELECT id FROM runs ORDER BY id")] == ["r1", "r2"]
+        assert [row["status"] for row in connection.execute("SELECT status FROM deliveries")] == ["succeeded"]
+
+
+def test_rows_that_are_too_much_at_once_are_not_written(tmp_path):
+    Journal(tmp_path).close()
+    with closing(store.open_database(tmp_path / store.FILE_NAME)) as connection:
+        with pytest.raises(TooMuch):
+            Entries(connection).write([as_json([accepted("r1")]), as_json([accepted("r2")])], None, most_characters=100)
+        assert not connection.execute("SELECT id FROM runs").fetchall()
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from eventwire.journal.writes import Entries, Rows, TooMuch, as_json
+from eventwire.journal.writes import Entries, Rows, as_json
 
 Change = Callable[[sqlite3.Connection], Any]
 """What is done within a transaction that is not known beforehand."""
@@ -208,9 +208,7 @@ def commit(entries: Entries, group: Sequence[Portion], owner: str | None) -> Non
         if len(rows) == len(group):
             entries.write(rows, owner, most_characters=GROUP_CHARACTERS if len(batches) > 1 else None)
             return
-    except TooMuch:
-        pass
-    except Exception as error:
+    except Exception as error:  # TooMuch as well
         if len(batches) == 1:
             batches[0].error = error
             return
